@@ -1,0 +1,350 @@
+"""Which example refutes a claim of an attributor, and what is the simplest one that does so clearly?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ig_props.events import Event, Progress, Shrinking
+from ig_props.findings import Finding, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from hypothesis import Phase
+    from hypothesis.strategies import SearchStrategy
+
+    from ig_props.attributors.protocol import Attributor
+    from ig_props.claims.case import Case
+    from ig_props.claims.claim import Claim
+
+CLEAR = 10.0
+"""A violation of this many budgets is clear: shrinking keeps it, and no clearer one is preferred to a simpler one."""
+VIOLATIONS = (Verdict.REFUTED, Verdict.CRASHED, Verdict.IMPRECISE)
+REASONS = 8
+"""The most different notes that are counted one by one."""
+LOOKING_ON = 8
+"""After a violation that is not clear, so many more examples may show a clearer one."""
+EVERY = 0.1
+"""Seconds between two reports of progress."""
+UNSTEADY = "the result changes between identical calls"
+
+
+class _Stop(BaseException):
+    """Ends Hypothesis at once; no Exception, so that it is not taken for a failure of the example."""
+
+
+class _Interesting(Exception):
+    """Tells Hypothesis that an example is worth shrinking."""
+
+
+@dataclass(frozen=True)
+class _Example:
+    case: Case
+    outcome: Outcome
+    size: int
+    order: int
+
+
+def _size(case: Case, data: dict[str, Any]) -> int:
+    """How much there is to read in an example; every oddity of the situation counts like a word."""
+    return len(json.dumps([v for k, v in data.items() if k != "situation"])) + 8 * len(case.situation.odd())
+
+
+def _severity(verdict: Verdict) -> int:
+    return VIOLATIONS.index(verdict) if verdict in VIOLATIONS else len(VIOLATIONS)
+
+
+def _best(pool: list[_Example]) -> _Example:
+    """The clearest violation among the simplest; of equally good ones the one that was found last."""
+    severity = min(_severity(e.outcome.verdict) for e in pool)
+    worst = [e for e in pool if _severity(e.outcome.verdict) == severity]
+    limit = 1.1 * min(e.size for e in worst)
+    return max((e for e in worst if e.size <= limit), key=lambda e: (min(e.outcome.ratio, CLEAR), -e.size, e.order))
+
+
+def internal_error(error: BaseException) -> str:
+    """One line for a mistake of this toolkit: what and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = (str(error).strip().splitlines() or [""])[0][:200]
+    return f"internal error: {type(error).__name__}: {text}{where}"
+
+
+@contextlib.contextmanager
+def _reproducible() -> Iterator[None]:
+    """Keeps Hypothesis from drawing constants found in whatever modules are loaded, and from storing them in a folder.
+
+    Its internals are touched only where they are as known; otherwise examples depend on the modules loaded.
+    """
+    from hypothesis.internal.conjecture import providers
+
+    names = {"_get_local_constants", "_local_constants", "CONSTANTS_CACHE"}
+    if not names <= set(vars(providers)):
+        yield
+        return
+    before = {name: getattr(providers, name) for name in names}
+    try:
+        empty = type(before["_local_constants"])()
+        changed = {"_get_local_constants": lambda: empty, "CONSTANTS_CACHE": type(before["CONSTANTS_CACHE"])(1024)}
+    except TypeError:
+        yield
+        return
+    try:
+        vars(providers).update(changed)
+        yield
+    finally:
+        vars(providers).update(before)
+
+
+def _drive(
+    strategy: SearchStrategy[Case], body: Callable[[Case], None], tick: Callable[[], None], examples: int, seed: int,
+    phases: tuple[Phase, ...],
+) -> Exception | None:
+    """Run Hypothesis silently; the exception is one of the strategy or of Hypothesis itself.
+
+    `tick` is called before each draw, `body` on each example; either ends the run by raising _Stop.
+    """  # fmt: skip
+    import hypothesis
+    from hypothesis import strategies as st
+
+    @st.composite
+    def timed(draw: Any) -> Case:
+        tick()
+        case: Case = draw(strategy)
+        return case
+
+    settings = hypothesis.settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=phases,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        verbosity=hypothesis.Verbosity.quiet,
+    )
+
+    @hypothesis.seed(seed)
+    @settings
+    @hypothesis.given(timed())
+    def test(case: Case) -> None:
+        body(case)
+
+    with _reproducible(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", hypothesis.errors.HypothesisWarning)
+        try:
+            test()
+        except (_Stop, _Interesting):
+            return None
+        except Exception as error:
+            return error
+    return None
+
+
+@dataclass
+class _Attack:
+    """The state of one attack; each case is called once, so that code with changing results cannot confuse the search."""
+
+    claim: Claim
+    attributor: Attributor
+    emit: Callable[[Event], None]
+    watch: Callable[[str], None]
+    known: dict[str, Outcome] = field(default_factory=dict)
+    tally: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    violations: list[_Example] = field(default_factory=list)
+    internal: tuple[Case | None, str] | None = None
+    began: float = field(default_factory=time.perf_counter)
+    reported: float = 0.0
+    deadline: float = math.inf
+
+    def blame(self, case: Case | None, error: BaseException) -> Outcome:
+        note = internal_error(error)
+        self.internal = self.internal or (case, note)
+        return Outcome(Verdict.INCONCLUSIVE, note)
+
+    def call(self, case: Case, text: str) -> Outcome:
+        from hypothesis.errors import UnsatisfiedAssumption
+
+        assert self.claim.check is not None
+        self.watch(text)
+        try:
+            return self.claim.check(self.attributor, case)
+        except SystemExit as error:
+            return Outcome(Verdict.CRASHED, f"called exit({error.code!r})")
+        except UnsatisfiedAssumption:
+            raise
+        except Exception as error:
+            return self.blame(case, error)
+
+    def outcome(self, case: Case) -> tuple[Outcome, bool]:
+        """What a case shows and whether it is new."""
+        data = case.to_json()
+        text = json.dumps(data)
+        if text in self.known:
+            return self.known[text], False
+        outcome = self.known[text] = self.call(case, text)
+        if outcome.verdict in VIOLATIONS:
+            self.violations.append(_Example(case, outcome, _size(case, data), len(self.violations)))
+        return outcome, True
+
+    def tick(self) -> None:
+        if time.perf_counter() > self.deadline:
+            raise _Stop
+
+    def count(self, outcome: Outcome) -> None:
+        self.tally[str(outcome.verdict)] += 1
+        if outcome.note and outcome.verdict not in (Verdict.HOLDS, Verdict.REFUTED, Verdict.CRASHED):
+            known = outcome.note in self.reasons or len(self.reasons) < REASONS
+            self.reasons[outcome.note if known else "other reasons"] += 1
+        now = time.perf_counter()
+        if now - self.reported >= EVERY:
+            self.reported = now
+            self.emit(Progress(self.attributor.name, self.claim.id, self.tally.total()))
+
+    @property
+    def severity(self) -> int:
+        return min((_severity(e.outcome.verdict) for e in self.violations), default=len(VIOLATIONS))
+
+    def ratio(self) -> float:
+        """The largest ratio among the worst violations."""
+        return max(e.outcome.ratio for e in self.violations if _severity(e.outcome.verdict) == self.severity)
+
+    def generate(self, strategy: SearchStrategy[Case], examples: int, seed: int, seconds: float) -> None:
+        from hypothesis import Phase
+        from hypothesis.errors import Unsatisfiable
+
+        left = LOOKING_ON
+
+        def body(case: Case) -> None:
+            nonlocal left
+            if self.deadline == math.inf:
+                self.deadline = time.perf_counter() + seconds
+            outcome, new = self.outcome(case)
+            if not new:
+                return
+            self.count(outcome)
+            if self.severity < _severity(Verdict.IMPRECISE):
+                left -= 1
+                if left < 0 or self.ratio() >= CLEAR:
+                    raise _Stop
+            self.tick()
+
+        error = _drive(strategy, body, self.tick, examples, seed, (Phase.generate,))
+        if error is not None and not isinstance(error, Unsatisfiable):
+            self.count(self.blame(None, error))
+
+    def shrink(self, strategy: SearchStrategy[Case], examples: int, seed: int, seconds: float) -> None:
+        """Draw the same examples again (their outcomes are known) and let Hypothesis shrink the clearest violation."""
+        from hypothesis import Phase
+        from hypothesis.errors import Flaky
+
+        severity, threshold = self.severity, min(CLEAR, self.ratio())
+        self.deadline = time.perf_counter() + seconds
+
+        def body(case: Case) -> None:
+            self.tick()
+            outcome, _ = self.outcome(case)
+            mine = _severity(outcome.verdict)
+            if mine < severity or (mine == severity and outcome.ratio >= threshold):
+                raise _Interesting
+
+        before, internal = len(self.violations), self.internal
+        error = _drive(strategy, body, self.tick, examples, seed, (Phase.generate, Phase.shrink))
+        if error is not None and not isinstance(error, Flaky):
+            self.blame(None, error)
+        if internal is None and self.internal is not None:
+            self.reasons[self.internal[1]] += 1
+        clear = [e for e in self.violations if _severity(e.outcome.verdict) < severity or e.outcome.ratio >= threshold]
+        self.violations = clear or self.violations[:before]
+
+    def finding(self) -> Finding:
+        """What can be said now."""
+        traits, claim = self.attributor.traits, self.claim
+        finding = Finding(
+            attributor=self.attributor.name,
+            claim=claim.id,
+            verdict=Verdict.INCONCLUSIVE,
+            tally=dict(self.tally),
+            reasons=dict(self.reasons),
+            declared=traits.kind in claim.kinds and claim.id not in traits.documented,
+            seconds=time.perf_counter() - self.began,
+        )
+        if self.violations:
+            best = _best(self.violations)
+            note = "; ".join(t for t in (best.outcome.note, self._documented()) if t)
+            finding = replace(finding, verdict=best.outcome.verdict, comparison=best.outcome.comparison, note=note)
+            return _with_case(finding, best.case)
+        if self.internal is not None:
+            case, note = self.internal
+            finding = replace(finding, note=note)
+            return finding if case is None else _with_case(finding, case)
+        if self.tally[str(Verdict.HOLDS)]:
+            return replace(finding, verdict=Verdict.HOLDS)
+        if not self.tally:
+            return replace(finding, note="no example could be drawn")
+        verdict = Verdict(self.tally.most_common(1)[0][0])
+        return replace(finding, verdict=verdict, note=max(self.reasons, key=self.reasons.__getitem__, default=""))
+
+    def _documented(self) -> str:
+        where = self.attributor.traits.documented.get(self.claim.id)
+        return "" if where is None else f"documented: {where}"
+
+    def confirmed(self, finding: Finding) -> Finding:
+        """The finding after one more call of its example."""
+        best = _best(self.violations)
+        again = self.call(best.case, json.dumps(best.case.to_json()))
+        if _severity(again.verdict) <= _severity(best.outcome.verdict):
+            return finding
+        return replace(finding, note=f"{finding.note}; {UNSTEADY}" if finding.note else UNSTEADY)
+
+
+def _with_case(finding: Finding, case: Case) -> Finding:
+    return replace(finding, case=case.to_json(), formula=str(case))
+
+
+def attack(
+    claim: Claim,
+    attributor: Attributor,
+    *,
+    examples: int,
+    seed: int,
+    seconds: float,
+    shrink_seconds: float = 5.0,
+    emit: Callable[[Event], None] = lambda event: None,
+    watch: Callable[[str], None] = lambda text: None,
+) -> Finding:
+    """Try up to `examples` cases of a claim on an attributor for up to `seconds`, and shrink a violation.
+
+    `emit` receives Progress and Shrinking events, `watch` the JSON text of each case before it is called. Equal
+    arguments give equal examples as long as time does not run out. What the code under test raises is the business of
+    the claim's check: an exception that reaches here is a mistake of this toolkit and is reported as such, never as a
+    refutation.
+    """
+    state = _Attack(claim, attributor, emit, watch)
+    if claim.cases is None or claim.check is None:
+        return replace(state.finding(), verdict=Verdict.NOT_APPLICABLE, note="a statement that no attributor can break")
+    try:
+        strategy = claim.cases(attributor.traits)
+    except Exception as error:
+        state.count(state.blame(None, error))
+        return state.finding()
+    if strategy is None:
+        note = "does not apply to what this attributor computes or accepts"
+        return replace(state.finding(), verdict=Verdict.NOT_APPLICABLE, note=note)
+    state.generate(strategy, examples, seed, seconds)
+    if state.violations:
+        emit(Shrinking(state.finding()))
+        state.shrink(strategy, examples, seed, shrink_seconds)
+        finding = state.confirmed(state.finding())
+        return replace(finding, seconds=time.perf_counter() - state.began)
+    return state.finding()

@@ -1,0 +1,107 @@
+"""How is shap's GradientExplainer called, and what does shap say of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ig_props.attributors.plain import Plain
+from ig_props.attributors.protocol import PLAIN, Kind, Traits
+
+ACCEPTED = PLAIN | {"random", "chunking", "no-target"}
+
+
+def _rows(tensors: list[Any], rows: slice) -> list[Any]:
+    return [t[rows] for t in tensors]
+
+
+def _shared(backgrounds: list[Any]) -> bool:
+    return all(bool((b == b[:1]).all()) for b in backgrounds)
+
+
+def _chosen(values: Any, target: Any) -> Any:
+    """[N, *shape, classes] to [N, *shape] by one class per sample."""
+    import torch
+
+    every = torch.from_numpy(values)
+    if target is None and every.shape[-1] != 1:
+        raise ValueError(f"target=None needs a model with one score, given {every.shape[-1]}")
+    rows = torch.as_tensor(0 if target is None else target).cpu().expand(every.shape[0])
+    return torch.stack([sample[..., int(k)] for sample, k in zip(every, rows, strict=True)])
+
+
+def _explained(model: Any, parts: list[Any], backgrounds: list[Any], target: Any, options: Mapping[str, Any]) -> Any:
+    """Attributions of every explained tensor; rows that share their baseline are explained in one call."""
+    import torch
+    from shap import GradientExplainer
+
+    count = parts[0].shape[0]
+    groups = [slice(0, count)] if _shared(backgrounds) else [slice(k, k + 1) for k in range(count)]
+    built = {k: v for k, v in options.items() if k in ("batch_size", "local_smoothing") and v is not None}
+    called = {k: v for k, v in options.items() if k not in ("batch_size", "local_smoothing") and v is not None}
+    pieces = []
+    for group in groups:
+        first = slice(group.start, group.start + 1)
+        data, x = _rows(backgrounds, first), _rows(parts, group)
+        several = len(parts) > 1
+        explainer = GradientExplainer(model, data if several else data[0], **built)
+        values = explainer.shap_values(x if several else x[0], **called)
+        rows = target[group] if isinstance(target, torch.Tensor) and target.ndim else target
+        pieces.append([_chosen(v, rows) for v in (values if isinstance(values, list) else [values])])
+    return tuple(torch.cat(tensors).to(parts[0].device) for tensors in zip(*pieces, strict=True))
+
+
+def _parts(inputs: Any) -> list[Any]:
+    return list(inputs) if isinstance(inputs, tuple) else [inputs]
+
+
+def gradient_explainer(name: str, stage: str, args: Mapping[str, object]) -> Plain:
+    """With one background row x' the expectation is over t alone: Monte-Carlo IG with n_steps samples."""
+
+    def attribute(
+        model: Any,
+        inputs: Any,
+        baselines: Any,
+        target: Any = None,
+        n_steps: int = 200,
+        internal_batch_size: int | None = None,
+        *,
+        local_smoothing: float = 0,
+        rseed: int | None = None,
+    ) -> Any:
+        options = {
+            "nsamples": n_steps, "batch_size": internal_batch_size, "local_smoothing": local_smoothing, "rseed": rseed,
+        }  # fmt: skip
+        values = _explained(model, _parts(inputs), _parts(baselines), target, options)
+        return values if isinstance(inputs, tuple) else values[0]
+
+    return Plain(attribute, name, Traits(Kind.IG, accepts=ACCEPTED | {"tuples"}), args)
+
+
+def gradient_explainer_layer(name: str, stage: str, args: Mapping[str, object]) -> Plain:
+    """shap explains the *input* of the layer it is given, so it is given an identity behind the layer asked for."""
+    from torch import nn
+
+    def attribute(
+        model: Any,
+        layer: Any,
+        inputs: Any,
+        baselines: Any,
+        target: Any = None,
+        n_steps: int = 200,
+        internal_batch_size: int | None = None,
+        *,
+        rseed: int | None = None,
+    ) -> Any:
+        behind = nn.Identity()
+        handle = layer.register_forward_hook(lambda _module, _inputs, output: behind(output))
+        options = {"nsamples": n_steps, "batch_size": internal_batch_size, "rseed": rseed}
+        try:
+            return _explained((model, behind), _parts(inputs), _parts(baselines), target, options)[0]
+        finally:
+            handle.remove()
+
+    return Plain(attribute, name, Traits(Kind.LAYER_IG, accepts=ACCEPTED), args)
+
+
+ADAPTERS = {"GradientExplainer": gradient_explainer, "GradientExplainer.layer": gradient_explainer_layer}

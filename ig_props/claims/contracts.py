@@ -1,0 +1,4 @@
+"""x"""
+from ig_props.claims.claim import Claim
+
+CLAIMS: tuple[Claim, ...] = ()

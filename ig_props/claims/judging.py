@@ -1,0 +1,148 @@
+"""How far may an answer be from the truth? Oracles, quadrature and rounding of one case, and comparisons against them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ig_props.attributors.protocol import Attributor
+from ig_props.claims.calling import EPSILON, FLOAT32, answered, attributions
+from ig_props.claims.case import Case
+from ig_props.findings import Comparison, Outcome, Verdict
+from ig_props.networks.network import NetworkError
+from ig_props.oracles import NoOracle, PathOracle, oracle
+from ig_props.oracles.exact import SLACK
+from ig_props.oracles.rounding import slope_bounds
+from ig_props.quadrature import VARIATION_CONSTANT
+
+Array = np.ndarray
+HALF_REACH = 256.0
+"""Half-precision cases keep to numbers in [1/256, 256], where neither weights nor sums leave the format's range."""
+
+
+@dataclass(frozen=True, eq=False)
+class Allowance:
+    """What the oracles say about a case: arrays [N, size], all in the unit of the score."""
+
+    oracles: tuple[PathOracle, ...]
+    mid: Array
+    radius: Array
+    quadrature: Array
+    rounding: Array
+    float32: Array
+
+    @property
+    def slack(self) -> Array:
+        """Everything an answer may differ from the truth by."""
+        return self.radius + self.quadrature + self.rounding
+
+
+def constant(attributor: Attributor, case: Case) -> float:
+    """The constant c in V c / n: 2, or what the measured rule needs when the number of steps cannot be chosen."""
+    if attributor.traits.has_steps:
+        return VARIATION_CONSTANT
+    from ig_props.diagnosis import measured_discrepancy
+
+    return measured_discrepancy(attributor) * case.n_steps
+
+
+def increments(case: Case, row: int, eps: float, oracle_: PathOracle, slopes: tuple[float, ...]) -> Array:
+    """Rounding of codes that sum gradients times the differences of rounded path points instead of x - x'."""
+    reach = np.maximum(np.abs(np.array(case.inputs[row])), np.abs(np.array(case.baselines[row])))
+    return 2.0 * (case.n_steps + 2) * eps * reach * np.array(slopes) * SLACK
+
+
+def allowance(attributor: Attributor, case: Case) -> Allowance:
+    """Oracles and budgets of every sample of a case; raises NoOracle where there is no truth to compare with."""
+    eps = EPSILON[case.situation.dtype]
+    c = constant(attributor, case)
+    found, mid, radius, quadrature, rounding, single = [], [], [], [], [], []
+    for row, (x, b, target) in enumerate(zip(case.inputs, case.baselines, case.targets, strict=True)):
+        known = oracle(case.network, target, x, b)
+        slopes = slope_bounds(case.network, target, x, b)
+        found.append(known)
+        mid.append(known.mid)
+        radius.append(known.radius)
+        quadrature.append(known.quadrature(case.n_steps, c))
+        for store, precision in ((rounding, eps), (single, max(eps, FLOAT32))):
+            store.append(known.rounding(precision, case.n_steps) + increments(case, row, precision, known, slopes))
+    arrays = [np.array(values, dtype=np.float64) for values in (mid, radius, quadrature, rounding, single)]
+    return Allowance(tuple(found), *arrays)
+
+
+def compare(
+    what: Callable[[int, int], str],
+    received: Array,
+    exact: Array,
+    *,
+    radius: Array | float = 0.0,
+    quadrature: Array | float = 0.0,
+    rounding: Array | float = 0.0,
+    float32: Array | float = 0.0,
+    how: str = "",
+) -> Outcome:
+    """The worst comparison over arrays [N, size]; `what` names entry (row, column)."""
+    radius, quadrature, rounding, float32 = (
+        np.broadcast_to(np.asarray(v, dtype=np.float64), received.shape) for v in (radius, quadrature, rounding, float32)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.abs(received - exact) - radius
+        error = np.where(np.isfinite(received), np.maximum(error, 0.0), math.inf)
+        budget = quadrature + rounding
+        ratio = np.where(error > 0.0, error / np.where(budget > 0.0, budget, 0.0), 0.0)
+    ratio = np.where(np.isnan(ratio), 0.0, ratio)
+    at = int(np.lexsort((error.ravel(), ratio.ravel()))[-1])
+    row, column = np.unravel_index(at, received.shape)
+    k = (int(row), int(column))
+    comparison = Comparison(
+        what(*k), float(received[k]), float(exact[k]), float(radius[k]), float(quadrature[k]), float(rounding[k]),
+        float(float32[k]), True, how,
+    )  # fmt: skip
+    return Outcome(comparison.verdict, comparison=comparison)
+
+
+def coordinate(case: Case) -> Callable[[int, int], str]:
+    """Names of the entries of a case's attributions."""
+    return lambda row, i: f"attribution of x{i}" + (f", sample {row}" if len(case.inputs) > 1 else "")
+
+
+def agreement(attributor: Attributor, case: Case, values: Array | None = None) -> Outcome:
+    """Every attribution against the oracle within the proved budget."""
+    allowed = allowance(attributor, case)
+    received = attributions(attributor, case) if values is None else values
+    outcome = compare(
+        coordinate(case), received, allowed.mid, radius=allowed.radius, quadrature=allowed.quadrature,
+        rounding=allowed.rounding, float32=allowed.float32, how=allowed.oracles[0].how,
+    )  # fmt: skip
+    if outcome.verdict is Verdict.HOLDS and any(o.ties for o in allowed.oracles):
+        return Outcome(Verdict.HOLDS, "", outcome.comparison, {"ties": 1})
+    return outcome
+
+
+def judged(check: Callable[[Attributor, Case], Outcome]) -> Callable[[Attributor, Case], Outcome]:
+    """A check whose foreign errors are UNSUPPORTED and whose cases without a truth are INCONCLUSIVE, with the reason."""
+    guarded = answered(check)
+
+    def run(attributor: Attributor, case: Case) -> Outcome:
+        if case.situation.dtype in ("float16", "bfloat16") and not _modest(case):
+            return Outcome(Verdict.NOT_APPLICABLE, "numbers outside the range of half precision")
+        try:
+            return guarded(attributor, case)
+        except NoOracle as error:
+            return Outcome(Verdict.INCONCLUSIVE, str(error))
+        except NetworkError as error:
+            return Outcome(Verdict.NOT_APPLICABLE, str(error))
+
+    return run
+
+
+def _modest(case: Case) -> bool:
+    values = [v for row in (*case.inputs, *case.baselines) for v in row]
+    for node in case.network.nodes:
+        for name in ("weight", "bias"):
+            if hasattr(node.op, name):
+                values += np.asarray(getattr(node.op, name), dtype=np.float64).ravel().tolist()
+    return all(v == 0.0 or 1 / HALF_REACH <= abs(v) <= 16.0 for v in values)
