@@ -105,7 +105,11 @@ def _reproducible() -> Iterator[None]:
 
 
 def _drive(
-    strategy: SearchStrategy[Case], body: Callable[[Case], None], tick: Callable[[], None], examples: int, seed: int,
+    strategy: SearchStrategy[Case],
+    body: Callable[[Case], None],
+    tick: Callable[[], None],
+    examples: int,
+    seed: int,
     phases: tuple[Phase, ...],
 ) -> Exception | None:
     """Run Hypothesis silently; the exception is one of the strategy or of Hypothesis itself.
@@ -152,7 +156,7 @@ def _drive(
 
 @dataclass
 class _Attack:
-    """The state of one attack; each case is called once, so that code with changing results cannot confuse the search."""
+    """The state of one attack; a case is called once, so that code with changing results cannot confuse the search."""
 
     claim: Claim
     attributor: Attributor

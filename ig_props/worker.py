@@ -118,7 +118,7 @@ class Watched:
 
 
 class Worker:
-    """The parent's end of one worker process; `inbox` receives (self, message), and (self, None) when its pipe closes."""
+    """The parent's end of one process; `inbox` receives (self, message), and (self, None) when its pipe closes."""
 
     def __init__(
         self,
@@ -270,7 +270,7 @@ def _load(registry: Any, request: dict[str, Any], board: Board) -> Attributor:
         foreign: Attributor = load(
             spec, as_=request["as_"], stage=request["stage"], args=request["args"], accepts=request["accepts"]
         )
-    except CannotRun:
+    except (CannotRun, ValueError):
         raise
     except SystemExit as error:
         raise CannotRun(f"{spec} calls exit({error.code!r}) on import") from None
@@ -285,7 +285,7 @@ def _load(registry: Any, request: dict[str, Any], board: Board) -> Attributor:
 def _serve(pipe: _Pipe, board: Board) -> None:
     request = pipe.request
     from ig_props.attributors.protocol import CannotRun
-    from ig_props.campaign import finding_of
+    from ig_props.examine import examine
 
     try:
         import torch
@@ -302,13 +302,16 @@ def _serve(pipe: _Pipe, board: Board) -> None:
     except CannotRun as error:
         pipe.emit(CannotRunEvent(request["spec"], str(error)))
         return
+    except ValueError as error:
+        pipe.say(control="usage", message=str(error))
+        return
     pipe.say(control="ready", name=attributor.name)
     board.enter(Phase.IDLE)
     for name in pipe.claims():
         board.clear()
         board.enter(Phase.CHECKING)
         numbers = {key: request[key] for key in ("examples", "seconds", "shrink_seconds", "seed")}
-        pipe.emit(Found(finding_of(claims[name], attributor, **numbers, emit=pipe.emit, watch=board.show)))
+        pipe.emit(Found(examine(claims[name], attributor, **numbers, emit=pipe.emit, watch=board.show)))
         board.enter(Phase.IDLE)
 
 

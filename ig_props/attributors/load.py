@@ -323,7 +323,7 @@ def load(
     values = {name: parse_value(v) if isinstance(v, str) else v for name, v in args.items()}
     file = re.fullmatch(r"(.+\.py)(?::([^:/\\]+))?", spec)
     head, _, member = (file[1], "", file[2] or "") if file else spec.partition(":")
-    library: str = "" if file else _ALIASES.get(head, head)
+    library = "" if file else _ALIASES.get(head, head)
     if library in LIBRARIES:
         methods = LIBRARIES[library].adapters
         if member in methods:
@@ -358,7 +358,7 @@ def coerce(
     if isinstance(obj, str):
         return load(obj, as_=as_, stage=stage, args=args, accepts=accepts)
     kind, more = _kind(as_), _accepted(accepts)
-    label: str = name or getattr(obj, "__qualname__", type(obj).__name__)
+    label = str(name or getattr(obj, "__qualname__", type(obj).__name__))
     if isinstance(getattr(obj, "traits", None), Traits) and callable(getattr(obj, "attribute", None)):
         if args:
             raise CannotRun(f"{label} is an attributor and takes no arguments, given {', '.join(args)}")

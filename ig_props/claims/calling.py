@@ -189,21 +189,21 @@ def parts_of(raw: Any, shapes: list[tuple[int, ...]], several: bool) -> list[Ten
     wanted = " and ".join(str(list(s)) for s in shapes)
     if several:
         if not isinstance(raw, tuple | list) or len(raw) != len(shapes):
-            raise Malformed(f"returned {_describe(raw)}; a tuple of tensors of shapes {wanted} is needed")
+            raise Malformed(f"returned {describe(raw)}; a tuple of tensors of shapes {wanted} is needed")
         items = list(raw)
     else:
         items = [raw]
     for item, shape in zip(items, shapes, strict=True):
         if not isinstance(item, Tensor) or tuple(item.shape) != shape or item.is_complex() or item.is_sparse:
-            raise Malformed(f"returned {_describe(raw)}; a tensor of shape {list(shape)} is needed")
+            raise Malformed(f"returned {describe(raw)}; a tensor of shape {list(shape)} is needed")
     return items
 
 
-def _describe(value: Any) -> str:
+def describe(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {list(value.shape)}"
     if isinstance(value, tuple | list) and value:
-        return f"a {type(value).__name__} of {len(value)} ({_describe(value[0])}, …)"
+        return f"a {type(value).__name__} of {len(value)} ({describe(value[0])}, …)"
     if isinstance(value, np.ndarray):
         return f"a numpy array of shape {list(value.shape)}"
     return "None" if value is None else f"a {type(value).__name__}"
@@ -282,7 +282,7 @@ def preflight(attributor: Attributor) -> None:
         shapes = expected_shapes(prepared)
         if attributor.traits.kind.is_map:
             if not isinstance(raw, Tensor) or raw.shape[0] != 1 or raw.dim() not in (3, 4):
-                raise Malformed(f"returned {_describe(raw)}; a map of shape [1, height, width] is needed")
+                raise Malformed(f"returned {describe(raw)}; a map of shape [1, height, width] is needed")
         elif attributor.traits.kind.needs_layer:
             shape = (1, *case.network.shapes[case.layer or 0])
             parts_of(raw, [shape], False)

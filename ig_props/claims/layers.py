@@ -1,7 +1,126 @@
-"""Do layer attributions integrate what they should?"""
+"""Do layer attributions integrate the score's gradient along the layer's own values?"""
 
 from __future__ import annotations
 
-from ig_props.claims.claim import Claim
+from collections.abc import Callable
+from fractions import Fraction
 
-CLAIMS: tuple[Claim, ...] = ()
+import numpy as np
+from hypothesis import strategies as st
+
+from ig_props.attributors.protocol import Attributor, Kind, Traits
+from ig_props.claims.answers import answer
+from ig_props.claims.calling import EPSILON, FLOAT32
+from ig_props.claims.case import Case
+from ig_props.claims.claim import Claim, ClaimKind
+from ig_props.claims.judging import compare, constant, judged
+from ig_props.findings import Outcome, Verdict
+from ig_props.networks.network import Add, Affine, Network, Node, Relu
+from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle
+from ig_props.strategies import networks as nets
+from ig_props.strategies.cases import Space
+from ig_props.strategies.layers import layer_cases
+
+LAYERS = frozenset({Kind.LAYER_INTEGRAL, Kind.LAYER_IG})
+
+
+def _oracles(attributor: Attributor, case: Case) -> list[LayerOracle]:
+    assert case.layer is not None
+    straight = attributor.traits.kind is Kind.LAYER_IG
+    return [
+        layer_oracle(case.network, t, x, b, case.layer, straight)
+        for x, b, t in zip(case.inputs, case.baselines, case.targets, strict=True)
+    ]
+
+
+def agreement(attributor: Attributor, case: Case) -> Outcome:
+    """Every unit against the exact layer integral within the variation bound."""
+    known = _oracles(attributor, case)
+    eps, c = EPSILON[case.situation.dtype], constant(attributor, case)
+    return compare(
+        lambda row, k: f"unit {k} of the layer" + (f", sample {row}" if len(known) > 1 else ""),
+        answer(attributor, case),
+        np.array([o.mid for o in known]),
+        radius=np.array([o.radius for o in known]),
+        quadrature=np.array([o.quadrature(case.n_steps, c) for o in known]),
+        rounding=np.array([o.rounding(eps, case.n_steps) for o in known]),
+        float32=np.array([o.rounding(max(eps, FLOAT32), case.n_steps) for o in known]),
+        how="exact layer integral, piece by piece",
+    )
+
+
+def completeness(attributor: Attributor, case: Case) -> Outcome:
+    """Σ_k RSI_k = S(x) - S(x') at a cut."""
+    assert case.layer is not None
+    if not is_cut(case.network, case.layer):
+        return Outcome(Verdict.NOT_APPLICABLE, "the layer is not a cut")
+    known = _oracles(attributor, case)
+    eps, c = EPSILON[case.situation.dtype], constant(attributor, case)
+    return compare(
+        lambda row, _: "sum over the layer" + (f", sample {row}" if len(known) > 1 else ""),
+        answer(attributor, case).sum(axis=1, keepdims=True),
+        np.array([[o.difference] for o in known]),
+        quadrature=np.array([[o.quadrature(case.n_steps, c).sum()] for o in known]),
+        rounding=np.array([[o.rounding(eps, case.n_steps).sum()] for o in known]),
+        float32=np.array([[o.rounding(max(eps, FLOAT32), case.n_steps).sum()] for o in known]),
+        how="S(x) - S(x')",
+    )
+
+
+def _drawn(*families: nets.Family) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
+    space = Space(families=families)
+    return lambda traits: layer_cases(traits, space) if traits.accepts & {"images", "vectors"} else None
+
+
+def skip_witness() -> str:
+    """relu(x0 + x1) + x0 - x1: the layer before the rectifier misses what the bypass carries."""
+    nodes = (
+        Node(Affine(((1.0, 1.0),), (0.0,)), (0,)),
+        Node(Relu(), (1,)),
+        Node(Affine(((1.0, -1.0),), (0.0,)), (0,)),
+        Node(Add(), (2, 3)),
+    )
+    network = Network((2,), nodes)
+    known = layer_oracle(network, 0, (2.0, 1.0), (0.0, 0.0), 1, False)
+    assert (known.mid, known.difference, known.cut) == ((3.0,), 4.0, False)
+    return f"{network} from (0, 0) to (2, 1): the layer integral of x0 + x1 is 3, S(x) - S(x') is 4; the bypass carries 1"
+
+
+def space_witness() -> str:
+    """Two paths through one layer: its own trajectory and the straight line between its ends."""
+    nodes = (
+        Node(Affine(((1.0,), (1.0,)), (0.0, -1.0)), (0,)),
+        Node(Relu(), (1,)),
+        Node(Affine(((1.0, 1.0),), (-1.0,)), (2,)),
+        Node(Relu(), (3,)),
+        Node(Affine(((1.0,),), (0.0,)), (4,)),
+    )
+    network = Network((1,), nodes)
+    own = layer_oracle(network, 0, (2.0,), (0.0,), 2, False)
+    line = layer_oracle(network, 0, (2.0,), (0.0,), 2, True)
+    assert sum(own.mid) == sum(line.mid) == own.difference
+    assert own.mid != line.mid
+    values = [", ".join(str(Fraction(v).limit_denominator(99)) for v in o.mid) for o in (own, line)]
+    return f"{network} from 0 to 2: the layer integral of the two units is ({values[0]}), layer IG ({values[1]}); both complete"
+
+
+CLAIMS = (
+    Claim(
+        "RSI.completeness", "layers", ClaimKind.THEOREM, "at a cut the layer's attributions add up to S(x) - S(x')",
+        ("the score depends on the input only through the layer",), "2205.10900; theory.md 5", LAYERS,
+        _drawn(nets.piecewise_linear), judged(completeness),
+    ),
+    Claim(
+        "RS.bounded_variation", "layers", ClaimKind.THEOREM,
+        "layer attributions agree with the exact layer integral up to osc(f) Var(α) cell by cell",
+        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, _drawn(nets.piecewise_linear), judged(agreement),
+    ),
+    Claim(
+        "RSI.skip_deficit", "layers", ClaimKind.COUNTEREXAMPLE, "off a cut a bypass leaves a deficit", (),
+        "theory.md 5", LAYERS, witness=skip_witness,
+    ),
+    Claim(
+        "RSI.path_space", "layers", ClaimKind.COUNTEREXAMPLE, "layer integrals and layer IG differ in general", (),
+        "theory.md 5", LAYERS, witness=space_witness,
+    ),
+)  # fmt: skip

@@ -259,14 +259,16 @@ def source(
     module: bool = False,
     layer: int | None = None,
     inplace: bool = False,
+    layers: bool = False,
 ) -> str:
     """Python statements that need only `import torch` and define `name` as the network: [N, *shape] -> [N, classes].
 
     The shortest faithful form is chosen: an elementwise formula, a `torch.nn.Sequential` with explicit weights, or a
     function (a class where `module`) that evaluates node by node. With `layer` (the number of a value) that value is
-    the output of the module `layer_source` names. Weights are in `dtype`, or follow the input without modules.
+    the output of the module `layer_source` names; `layers` asks for explicit layers instead of a formula, which may
+    merge terms. Weights are in `dtype`, or follow the input without modules.
     """
-    structured = layer is not None or inplace
+    structured = layers or layer is not None or inplace
     texts = None if structured else formulas(network)
     if texts is not None:
         text = _expression(texts)

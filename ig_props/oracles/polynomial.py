@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from flint import fmpq, fmpq_poly
@@ -72,7 +73,7 @@ def _backward(step: Step, adjoint: Polynomials, operands: list[Polynomials]) -> 
         return [[p / step.denominator for p in _combine(step.weight.T, adjoint)]]
     if isinstance(step, Concat):
         cuts = np.cumsum([0] + [len(operand) for operand in operands]).tolist()
-        return [adjoint[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [adjoint[a:b] for a, b in pairwise(cuts)]
     if isinstance(step, Product):
         return [[p * q for p, q in zip(adjoint, operands[other], strict=True)] for other in (1, 0)]
     return [adjoint for _ in operands]

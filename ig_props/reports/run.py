@@ -9,6 +9,7 @@ from typing import Any
 
 from ig_props.expected import NOTHING, Judgement
 from ig_props.findings import Finding, Verdict
+from ig_props.request import INTERRUPTED, exit_code
 
 MEANING = {
     0: "every claim that was judged holds",
@@ -16,10 +17,9 @@ MEANING = {
     2: "the command could not be understood",
     3: "the code under test cannot run",
     4: "nothing conclusive ran",
+    130: "interrupted",
 }
 """Exit codes, and what each says."""
-SEVERITY = (2, 1, 3, 4, 0)
-"""Exit codes, worst first: what several attributors are worth together."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Run:
     seconds: float = 0.0
     strict: bool = False
     judgement: Judgement = NOTHING
+    interrupted: bool = False
 
     def of(self, attributor: str) -> list[Finding]:
         return [f for f in self.findings if f.attributor == attributor]
@@ -68,18 +69,18 @@ class Run:
         return [f for f in self.findings if self.fails(f) and not self.judgement.excuses(f)]
 
     def exit_code_of(self, attributor: str) -> int:
-        findings = self.of(attributor)
-        if any(f.attributor == attributor for f in self.failures):
-            return 1
-        if attributor in self.unable:
-            return 3
-        conclusive = {Verdict.HOLDS, Verdict.IMPRECISE, Verdict.REFUTED, Verdict.CRASHED}
-        return 0 if any(f.verdict in conclusive for f in findings) else 4
+        """As `campaign.exit_code`, with what is expected left out."""
+        cannot_run = attributor in self.unable
+        return exit_code(
+            self.of(attributor), cannot_run=cannot_run, strict=self.strict, expected=self.judgement.excuses
+        )
 
     @property
     def exit_code(self) -> int:
-        """0 holds, 1 refuted, 3 cannot run, 4 nothing conclusive; the worst of several attributors."""
+        """The worst of several attributors; an expected failure that is gone counts as a refutation."""
         if self.judgement.news:
             return 1
-        codes = {self.exit_code_of(name) for name in self.attributors} or {4}
-        return min(codes, key=SEVERITY.index)
+        code = exit_code(
+            self.findings, cannot_run=bool(self.unable), strict=self.strict, expected=self.judgement.excuses
+        )
+        return INTERRUPTED if self.interrupted and code != 1 else code

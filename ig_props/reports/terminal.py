@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ig_props.findings import Finding, Verdict
@@ -209,6 +210,16 @@ def plain(renderable: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
+def show(*renderables: RenderableType) -> None:
+    """Print to standard output; where that is no terminal, without the spaces that rich fills lines with."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(*renderables, sep="\n")
+    else:
+        sys.stdout.write(plain(Group(*renderables), console.width))
+        sys.stdout.flush()
+
+
 def picture(run: Run, path: Path, *, title: str = "ig-props", width: int = 100) -> None:
     """The report as an SVG picture of a terminal."""
     console = Console(file=io.StringIO(), record=True, width=width, highlight=False, force_terminal=True)
@@ -250,7 +261,7 @@ class Live:
             BarColumn(bar_width=20),
             TextColumn("{task.completed}/{task.total} claims"),
             TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             transient=True,
         )

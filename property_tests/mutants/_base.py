@@ -57,7 +57,9 @@ def checked(inputs: Tensor, baselines: Tensor, target: Target, n_steps: int) -> 
     classes = torch.as_tensor(target, device=inputs.device)
     classes = classes.expand(len(inputs)) if classes.ndim == 0 else classes
     if classes.shape != (len(inputs),):
-        raise ValueError(f"target has shape {list(classes.shape)}; an int or one class for each of {len(inputs)} inputs")
+        raise ValueError(
+            f"target has shape {list(classes.shape)}; an int or one class for each of {len(inputs)} inputs"
+        )
     return inputs.detach(), baselines.detach(), classes
 
 

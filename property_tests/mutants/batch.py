@@ -19,7 +19,9 @@ def scores_averaged(model: nn.Module, inputs: Tensor, baselines: Tensor, target:
 
 
 @mutant(refuted_by=(*BATCH, "QUAD.variation_bound"), defect="One averaged gradient serves the whole batch.")
-def gradients_averaged(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def gradients_averaged(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
     return (x - b) * average(model, x, b, classes, midpoint(n_steps)).mean(0, keepdim=True)
 

@@ -51,7 +51,7 @@ def gradients_at_the_ends(
 
 @mutant(
     refuted_by=CURVED,
-    defect="Differentiates with respect to the input through the path, which brings a factor t, and doubles the result.",
+    defect="Differentiates with respect to the input through the path, which brings a factor t, and doubles it.",
 )
 def gradient_with_respect_to_the_input(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -150,7 +150,7 @@ def rectifier_state_by_module(
 def gradient_of_the_first_layer(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
-    first = [m for m in model.modules() if not list(m.children())][0]
+    first = next(m for m in model.modules() if not list(m.children()))
 
     def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
         seen: list[Tensor] = []
@@ -206,7 +206,7 @@ def differences_in_single_precision(
 
 
 @mutant(
-    refuted_by=("QUAD.weights_sum_one", "QUAD.variation_bound", "EXACT.polynomial"),
+    refuted_by=CURVED,
     defect="Does not clear the leaf's gradient between steps and divides by 1 + 2 + … + n: early steps weigh most.",
 )
 def gradients_of_earlier_steps_kept(

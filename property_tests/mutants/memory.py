@@ -47,7 +47,7 @@ def remembered_by_address(
 
 @mutant(
     refuted_by=("CODE.second_model",),
-    defect="Remembers results by the names and sizes of the parameters: a model with other weights gets the old answer.",
+    defect="Remembers results by the names and sizes of the parameters: other weights get the old answer.",
 )
 def remembered_by_parameter_sizes(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -112,7 +112,7 @@ def gradients_in_memory_order(
 
 @mutant(
     refuted_by=("CODE.memory_layout", "QUAD.weights_sum_one", "QUAD.variation_bound"),
-    defect="Only every second number of a strided input is thought to be the caller's, and every second one is skipped.",
+    defect="Skips with the input's stride once more where the gradient is contiguous already.",
 )
 def strides_applied_twice(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50

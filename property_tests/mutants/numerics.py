@@ -23,7 +23,9 @@ CURVED = ("QUAD.variation_bound", "EXACT.polynomial", "CERT.enclosure")
 
 
 @mutant(refuted_by=AFFINE, defect="Sums the steps in half precision.")
-def half_precision_sum(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def half_precision_sum(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
     total = torch.zeros_like(x, dtype=torch.float16)
     for t in midpoint(n_steps)[0]:
@@ -43,7 +45,9 @@ def half_precision_weights(
 
 
 @mutant(refuted_by=AFFINE, defect="Rounds double-precision results to bfloat16, as under mixed precision.")
-def rounded_to_bfloat16(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def rounded_to_bfloat16(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     result = ig(model, inputs, baselines, target, n_steps)
     return result.bfloat16().to(result.dtype) if result.dtype == torch.float64 else result
 
@@ -54,7 +58,9 @@ def always_float32(model: nn.Module, inputs: Tensor, baselines: Tensor, target: 
 
 
 @mutant(refuted_by=("CODE.dtype",), defect="Step sizes in float64 turn the answer into float64 for a float32 model.")
-def float64_step_sizes(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def float64_step_sizes(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
     steps = torch.full((n_steps, *[1] * x.ndim), 1 / n_steps, dtype=torch.float64)
     gradients = torch.stack([gradient(model, b + t * (x - b), classes) for t in midpoint(n_steps)[0]])
@@ -62,7 +68,8 @@ def float64_step_sizes(model: nn.Module, inputs: Tensor, baselines: Tensor, targ
 
 
 @mutant(
-    refuted_by=("CODE.purity", "QUAD.weights_sum_one"), defect="Converts the caller's model to float32 and leaves it so."
+    refuted_by=("CODE.purity", "QUAD.weights_sum_one"),
+    defect="Converts the caller's model to float32 and leaves it so.",
 )
 def model_left_in_float32(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -123,7 +130,9 @@ def rescaled_to_be_complete(
     return result * per_sample(factor, result)
 
 
-@mutant(refuted_by=("QUAD.weights_sum_one", "IG.null_path"), defect="Rescales to completeness and divides zero by zero.")
+@mutant(
+    refuted_by=("QUAD.weights_sum_one", "IG.null_path"), defect="Rescales to completeness and divides zero by zero."
+)
 def rescaled_with_zero_sum(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
@@ -137,7 +146,9 @@ def rescaled_with_zero_sum(
     refuted_by=("PATH.dummy", "IG.sensitivity", *CURVED),
     defect="Spreads what is missing to completeness evenly over all coordinates, dummies included.",
 )
-def missing_part_spread(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def missing_part_spread(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
     result = ig(model, x, b, classes, n_steps)
     missing = scores_at(model, x, classes) - scores_at(model, b, classes) - result.flatten(1).sum(1)
@@ -203,3 +214,15 @@ def inputs_through_bytes(
 def nan_becomes_zero(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     x, b, classes = checked(inputs.nan_to_num(0, 0, 0), baselines.nan_to_num(0, 0, 0), target, n_steps)
     return (x - b) * average(model, x, b, classes, midpoint(n_steps)).nan_to_num(0, 0, 0)
+
+
+@mutant(
+    refuted_by=("QUAD.weights_sum_one", "PATH.completeness"),
+    defect="Attributions of a sample are expected to be positive in sum; a negative sum turns all signs.",
+)
+def sum_turned_positive(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    result = ig(model, inputs, baselines, target, n_steps)
+    sign = torch.where(result.flatten(1).sum(1) < 0, -1.0, 1.0).to(result.dtype)
+    return result * sign.reshape(-1, *[1] * (result.ndim - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,9 @@ CURVED = ("QUAD.variation_bound", "EXACT.polynomial", "CERT.enclosure")
 
 
 @mutant(refuted_by=("QUAD.weights_sum_one",), blunt=True, defect="Trapezoid nodes whose two ends count in full.")
-def trapezoid_full_ends(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def trapezoid_full_ends(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     def rule(n: int) -> Rule:
         return trapezoid(n)[0], [1 / n] * (n + 1)
 
@@ -78,7 +81,9 @@ def simpson_swapped(model: nn.Module, inputs: Tensor, baselines: Tensor, target:
     refuted_by=("QUAD.weights_sum_one",),
     defect="Simpson's weights 1 4 2 … 4 1 also where the number of cells is odd and the pattern does not close.",
 )
-def simpson_on_odd_cells(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def simpson_on_odd_cells(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     def rule(n: int) -> Rule:
         inner = [(4 if k % 2 else 2) / (3 * n) for k in range(1, n)]
         return trapezoid(n)[0], [1 / (3 * n), *inner, 1 / (3 * n)]
@@ -95,7 +100,9 @@ def _gauss(n: int) -> Rule:
 
 
 @mutant(refuted_by=CURVED, defect="Gauss-Legendre nodes stay on [-1, 1] while the weights are halved.")
-def gauss_nodes_unmapped(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def gauss_nodes_unmapped(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     nodes, weights = _gauss(n_steps)
     return ig(model, inputs, baselines, target, n_steps, lambda n: (nodes, [w / 2 for w in weights]))
 
@@ -104,7 +111,9 @@ def gauss_nodes_unmapped(model: nn.Module, inputs: Tensor, baselines: Tensor, ta
     refuted_by=("QUAD.weights_sum_one",),
     defect="Gauss-Legendre as mirrored pairs of nodes: with an odd number of nodes the one in the middle counts twice.",
 )
-def gauss_middle_twice(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+def gauss_middle_twice(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
     def rule(n: int) -> Rule:
         nodes, weights = _gauss(n)
         upper = range(n // 2, n)
@@ -116,7 +125,7 @@ def gauss_middle_twice(model: nn.Module, inputs: Tensor, baselines: Tensor, targ
 
 @mutant(
     refuted_by=("QUAD.weights_sum_one",),
-    defect="Nodes 0, h, 2h, … below 1 with h = 1/n rounded to float32: for some n one node too many, all with weight h.",
+    defect="Nodes 0, h, 2h, … below 1 with h = 1/n rounded to float32: for some n one node too many.",
 )
 def left_sum_of_rounded_steps(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -127,7 +136,8 @@ def left_sum_of_rounded_steps(
 
 
 @mutant(
-    refuted_by=CURVED, defect="Nodes t² crowd near the baseline but keep equal weights: the factor 2t of dt is forgotten."
+    refuted_by=CURVED,
+    defect="Nodes t² crowd near the baseline but keep equal weights: the factor 2t of dt is forgotten.",
 )
 def squared_nodes_without_jacobian(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -193,7 +203,7 @@ def adaptive_trusts_completeness(
 
 @mutant(
     refuted_by=("QUAD.weights_sum_one",),
-    defect="Cells between sorted random nodes (fixed seed); what lies before the first and after the last has no weight.",
+    defect="Cells between sorted random nodes (fixed seed); the two ends have no weight.",
     blunt=True,
 )
 def random_nodes_leave_the_ends(
@@ -201,5 +211,5 @@ def random_nodes_leave_the_ends(
 ) -> Tensor:
     draw = torch.rand(n_steps + 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     nodes = draw.sort().values.tolist()
-    cells = [b - a for a, b in zip(nodes, nodes[1:], strict=False)]
+    cells = [b - a for a, b in pairwise(nodes)]
     return ig(model, inputs, baselines, target, n_steps, lambda n: (nodes[:-1], cells))

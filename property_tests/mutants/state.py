@@ -82,7 +82,9 @@ def left_in_train_mode(
     return result
 
 
-@mutant(refuted_by=PURE, defect="Restores the mode after success only: a call that raises leaves the model in eval mode.")
+@mutant(
+    refuted_by=PURE, defect="Restores the mode after success only: a call that raises leaves the model in eval mode."
+)
 def mode_lost_on_failure(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:

@@ -100,15 +100,15 @@ def log_probability(model: nn.Module, inputs: Tensor, baselines: Tensor, target:
     return ig(model, inputs, baselines, target, n_steps, grad=grad)
 
 
-@mutant(refuted_by=VALUE, blunt=True, defect="Explains the training loss, averaged over the batch, with its sign turned.")
+@mutant(
+    refuted_by=VALUE, blunt=True, defect="Explains the training loss, averaged over the batch, with its sign turned."
+)
 def negative_loss(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     grad = partial(gradient, score=lambda s, t: -functional.cross_entropy(s, t))
     return ig(model, inputs, baselines, target, n_steps, grad=grad)
 
 
-@mutant(
-    refuted_by=VALUE, defect="For a class that is not predicted, explains its distance from the predicted one."
-)
+@mutant(refuted_by=VALUE, defect="For a class that is not predicted, explains its distance from the predicted one.")
 def margin_of_the_loser(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
@@ -124,7 +124,9 @@ def margin_of_the_loser(
 def negative_scores_clipped(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
-    return ig(model, inputs, baselines, target, n_steps, grad=partial(gradient, score=lambda s, t: selected(s, t).relu()))
+    return ig(
+        model, inputs, baselines, target, n_steps, grad=partial(gradient, score=lambda s, t: selected(s, t).relu())
+    )
 
 
 @mutant(refuted_by=VALUE, defect="Explains the score's size: a score that is negative at the input changes sign.")
@@ -148,7 +150,7 @@ def samples_sorted_by_class(
 
 @mutant(
     refuted_by=("CERT.enclosure",),
-    defect="A softmax that belongs to the model is switched off by a hook: the explained score is not the one asked for.",
+    defect="A softmax that belongs to the model is switched off: another score is explained.",
 )
 def models_softmax_removed(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50

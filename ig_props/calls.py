@@ -1,0 +1,271 @@
+"""How is a method called in text, as a person who uses its library would write it?"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter, Signature
+from pathlib import Path
+
+from ig_props.attributors.load import parse_value
+from ig_props.attributors.plain import Binding, bind
+from ig_props.attributors.protocol import CannotRun, Kind
+
+LARGEST = 2**20
+"""Bytes of the largest file that is searched for a signature."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a call passes besides model, x and baseline: texts, empty where the word is not passed."""
+
+    target: str
+    n_steps: int
+    chunk: int
+    args: Mapping[str, object]
+
+    baseline: str = "baseline"
+    row: int = 0
+
+    def keywords(
+        self, baselines: str = "", target: str = "", n_steps: str = "", chunk: str = "", fixed: bool = True
+    ) -> str:
+        """Keyword arguments under the names that a library gives them."""
+        pairs = []
+        if baselines and self.baseline != "None":
+            pairs.append((baselines, self.baseline))
+        if target:
+            pairs.append((target, self.target))
+        if n_steps:
+            pairs.append((n_steps, str(self.n_steps)))
+        if chunk and self.chunk:
+            pairs.append((chunk, str(self.chunk)))
+        if fixed:
+            pairs += [(name, repr(value)) for name, value in self.args.items()]
+        return ", ".join(f"{name}={text}" for name, text in pairs)
+
+
+@dataclass(frozen=True)
+class Library:
+    """How one method is called: imports, statements that define what it needs, and the expression of attributions."""
+
+    imports: tuple[str, ...]
+    call: Callable[[Words], str]
+    module: bool = False
+    before: Callable[[Words], list[str]] = field(default=lambda words: [])
+
+
+def _captum(method: str) -> Library:
+    def call(w: Words) -> str:
+        return f"{method}(model).attribute(x, {w.keywords('baselines', 'target', 'n_steps', 'internal_batch_size')})"
+
+    return Library((f"from captum.attr import {method}",), call)
+
+
+def _captum_layer(method: str) -> Library:
+    def call(w: Words) -> str:
+        words = w.keywords("baselines", "target", "n_steps", "internal_batch_size")
+        return f"{method}(model, layer).attribute(x, {words})"
+
+    return Library((f"from captum.attr import {method}",), call, module=True)
+
+
+def _noise_tunnel(w: Words) -> str:
+    words = w.keywords("baselines", "target", "n_steps", "internal_batch_size")
+    return f"NoiseTunnel(IntegratedGradients(model)).attribute(x, stdevs=0.0, {words})"
+
+
+def _layer_grad_cam(w: Words) -> str:
+    return f"LayerGradCam(model, layer).attribute(x, {w.target}, relu_attributions=True)"
+
+
+def _zennit(w: Words) -> str:
+    start = "" if w.baseline == "None" else f"baseline_fn=lambda _: {w.baseline}, "
+    pick = f"torch.nn.functional.one_hot(torch.as_tensor({w.target}).expand(len(x)), out.shape[1]).to(out)"
+    return f"IntegratedGradients(model, {start}n_iter={w.n_steps})(x, lambda out: {pick})[1]"
+
+
+def _shap(model: str) -> Callable[[Words], str]:
+    def call(w: Words) -> str:
+        batch = f", batch_size={w.chunk}" if w.chunk else ""
+        words = w.keywords(n_steps="nsamples")
+        values = f"shap.GradientExplainer({model}, {w.baseline}[:1]{batch}).shap_values(x, {words})"
+        return f"torch.from_numpy({values})[..., {_row_of(w.target, w.row)}]"
+
+    return call
+
+
+def _row_of(target: str, row: int) -> str:
+    found = re.fullmatch(r"torch\.tensor\(\[([\d, ]+)\]\)", target)
+    return found[1].split(", ")[row] if found else "0" if target == "None" else target
+
+
+def _saliency(method: str) -> Library:
+    def before(w: Words) -> list[str]:
+        return [
+            "def gradients(points, call_model_args=None, expected_keys=None):",
+            "    points = torch.tensor(points, dtype=x.dtype, requires_grad=True)",
+            f"    score = model(points.clone())[:, {_row_of(w.target, w.row)}].sum()",
+            "    return {INPUT_OUTPUT_GRADIENTS: torch.autograd.grad(score, points)[0].numpy()}",
+        ]
+
+    def call(w: Words) -> str:
+        start = "" if w.baseline == "None" else f"x_baseline={w.baseline}[{w.row}].numpy(), "
+        words = w.keywords(n_steps="x_steps", chunk="batch_size" if method == "IntegratedGradients" else "")
+        mask = f"{method}().GetMask(x[{w.row}].numpy(), gradients, {start}{words})"
+        return f"torch.from_numpy({mask}).expand(x.shape)"
+
+    return Library((f"from saliency.core import INPUT_OUTPUT_GRADIENTS, {method}",), call, before=before)
+
+
+def _grad_cam(method: str) -> Library:
+    def call(w: Words) -> str:
+        targets = f"[ClassifierOutputTarget(k) for k in torch.as_tensor({w.target}).expand(len(x)).tolist()]"
+        return f"{method}(model=model, target_layers=[layer])(input_tensor=x, targets={targets})"
+
+    imports = (
+        f"from pytorch_grad_cam import {method}",
+        "from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget",
+    )
+    return Library(imports, call, module=True)
+
+
+def _torchcam(method: str) -> Library:
+    def call(w: Words) -> str:
+        return f"{method}(model, layer)(torch.as_tensor({w.target}).expand(len(x)).tolist(), model(x))[0]"
+
+    return Library((f"from torchcam.methods import {method}",), call, module=True)
+
+
+_HOOK = ["behind = torch.nn.Identity()", "layer.register_forward_hook(lambda module, args, out: behind(out))"]
+LIBRARIES: dict[str, Library] = {
+    "captum:IntegratedGradients": _captum("IntegratedGradients"),
+    "captum:NoiseTunnel": Library(("from captum.attr import IntegratedGradients, NoiseTunnel",), _noise_tunnel),
+    "captum:LayerIntegratedGradients": _captum_layer("LayerIntegratedGradients"),
+    "captum:LayerConductance": _captum_layer("LayerConductance"),
+    "captum:LayerGradCam": Library(("from captum.attr import LayerGradCam",), _layer_grad_cam, module=True),
+    "zennit:IntegratedGradients": Library(
+        ("from zennit.attribution import IntegratedGradients",), _zennit, module=True
+    ),
+    "shap:GradientExplainer": Library(("import shap",), _shap("model"), module=True),
+    "shap:GradientExplainer.layer": Library(
+        ("import shap",), _shap("(model, behind)"), module=True, before=lambda w: _HOOK
+    ),
+    "saliency:IntegratedGradients": _saliency("IntegratedGradients"),
+    "saliency:GuidedIG": _saliency("GuidedIG"),
+    "pytorch_grad_cam:GradCAM": _grad_cam("GradCAM"),
+    "pytorch_grad_cam:GradCAMPlusPlus": _grad_cam("GradCAMPlusPlus"),
+    "torchcam:GradCAM": _torchcam("GradCAM"),
+    "torchcam:GradCAMpp": _torchcam("GradCAMpp"),
+}
+"""The real call of every adapter."""
+
+
+def split_name(name: str) -> tuple[str, dict[str, object]]:
+    """SPEC and arguments of an attributor's name `SPEC[key=value,…]`."""
+    found = re.fullmatch(r"(.+?)\[([^\[\]]*=[^\[\]]*)\]", name)
+    if not found:
+        return name, {}
+    pairs = (pair.partition("=") for pair in found[2].split(","))
+    return found[1], {key: parse_value(value) for key, _, value in pairs}
+
+
+def _file_of(spec: str) -> tuple[Path | None, str]:
+    """The source file of a SPEC and the name in it, found without importing anything."""
+    file = re.fullmatch(r"(.+\.py)(?::([^:/\\]+))?", spec)
+    if file:
+        return Path(file[1]), file[2] or "attribute"
+    module, _, member = spec.partition(":")
+    for folder in ["", *sys.path]:
+        for path in (
+            Path(folder, *module.split(".")).with_suffix(".py"),
+            Path(folder, *module.split("."), "__init__.py"),
+        ):
+            if path.is_file():
+                return path, member or "attribute"
+    return None, member or "attribute"
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, method: bool) -> Signature:
+    a = node.args
+    plain = [*a.posonlyargs, *a.args]
+    free = len(plain) - len(a.defaults)
+    parameters = [
+        Parameter(p.arg, Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if k < free else None)
+        for k, p in enumerate(plain)
+    ]
+    if a.vararg:
+        parameters.append(Parameter(a.vararg.arg, Parameter.VAR_POSITIONAL))
+    for p, default in zip(a.kwonlyargs, a.kw_defaults, strict=True):
+        parameters.append(
+            Parameter(p.arg, Parameter.KEYWORD_ONLY, default=Parameter.empty if default is None else None)
+        )
+    if a.kwarg:
+        parameters.append(Parameter(a.kwarg.arg, Parameter.VAR_KEYWORD))
+    return Signature(parameters[1:] if method else parameters)
+
+
+def _definition(path: Path | None, name: str) -> tuple[Signature | None, bool]:
+    """The signature of a function, or of a class's `attribute`, read from its text; and whether it is a class."""
+    try:
+        if path is None or path.stat().st_size > LARGEST:
+            return None, False
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None, False
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return _signature(node, False), False
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and inner.name == "attribute":
+                    return _signature(inner, True), True
+            return None, True
+    return None, False
+
+
+def _foreign(spec: str, args: Mapping[str, object], needs_layer: bool) -> Library:
+    """The call of a function or class that somebody wrote, by import from where the SPEC says it is."""
+    path, name = _file_of(spec)
+    head = name.partition(".")[0]
+    if spec.partition(":")[0].endswith(".py"):
+        shown = str(path)
+        imports: tuple[str, ...] = ("import runpy", f"{head} = runpy.run_path({shown!r})[{head!r}]")
+    elif path is not None or ":" in spec:
+        imports = (f"from {spec.partition(':')[0]} import {head}",)
+    else:
+        imports = (f"# {spec} is the function that was checked; import it here",)
+    signature, is_class = _definition(path, name)
+    built = ["model", "layer"] if needs_layer else ["model"]
+    leading = ("inputs", "baselines", "target")
+    kind = Kind.LAYER_INTEGRAL if needs_layer else Kind.IG
+    words = leading if is_class else (*built, *leading)
+    binding: Binding | None = None
+    if signature is not None:
+        known = {k: v for k, v in args.items() if not is_class or k in signature.parameters}
+        try:
+            binding = bind(signature, spec, tuple(words), known, kind)
+        except CannotRun:
+            binding = None
+
+    def call(w: Words) -> str:
+        texts = {"model": "model", "layer": "layer", "inputs": "x", "baselines": w.baseline, "target": w.target,
+                 "n_steps": str(w.n_steps), "internal_batch_size": str(w.chunk) if w.chunk else ""}  # fmt: skip
+        b = binding or Binding(tuple(words), ("n_steps",), dict(args))
+        passed = [texts[word] for word in b.positional if texts[word]]
+        passed += [f"{word}={texts[word]}" for word in b.keywords if texts[word]]
+        passed += [f"{key}={value!r}" for key, value in b.extras.items()]
+        inner = {k: v for k, v in args.items() if k not in b.extras}
+        made = ", ".join([*built, *(f"{k}={v!r}" for k, v in inner.items())])
+        return f"{name}({made}).attribute({', '.join(passed)})" if is_class else f"{name}({', '.join(passed)})"
+
+    return Library(imports, call, module=needs_layer, before=lambda w: [])
+
+
+def library(name: str, needs_layer: bool) -> tuple[Library, dict[str, object]]:
+    """How the attributor `name` is called, and the arguments that are part of its name."""
+    spec, args = split_name(name)
+    return LIBRARIES.get(spec) or _foreign(spec, args, needs_layer), args

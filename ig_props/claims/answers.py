@@ -1,0 +1,89 @@
+"""What did an attributor of any kind answer, and how far may two answers to the same question lie apart?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from ig_props.attributors.protocol import Attributor, Kind
+from ig_props.claims.calling import (
+    EPSILON,
+    FLOAT32,
+    Malformed,
+    Prepared,
+    describe,
+    expected_shapes,
+    invoke,
+    numbers,
+    parts_of,
+    prepare,
+    seed_everything,
+    sheltered,
+)
+from ig_props.claims.case import Case
+from ig_props.claims.judging import allowance, constant
+from ig_props.oracles.layers import layer_oracle, map_reach
+
+RESIZED = 4.0
+"""Bilinear enlargement keeps at least a quarter of a map's peak: half a weight along each of two axes."""
+
+
+def read(attributor: Attributor, case: Case, prepared: Prepared, raw: object) -> np.ndarray:
+    """[N, M] float64 numbers of an answer; Malformed when its form is not that of the attributor's kind."""
+    kind, rows = attributor.traits.kind, len(case.inputs)
+    if not kind.needs_layer:
+        return numbers(parts_of(raw, expected_shapes(prepared), case.situation.parts > 1))
+    assert case.layer is not None
+    if kind.is_map:
+        if not isinstance(raw, Tensor) or raw.dim() not in (3, 4) or raw.shape[0] != rows or raw.dim() == 4 != raw.shape[1] + 3:
+            raise Malformed(f"returned {describe(raw)}; maps of shape [{rows}, height, width] are needed")
+        return numbers([raw])
+    return numbers(parts_of(raw, [(rows, *case.network.shapes[case.layer])], False))
+
+
+def answer(attributor: Attributor, case: Case, prepared: Prepared | None = None) -> np.ndarray:
+    """[N, M] answer of an attributor of any kind on a case, the model built afresh unless given."""
+    prepared = prepared or prepare(case)
+    with sheltered():
+        seed_everything()
+        return read(attributor, case, prepared, invoke(attributor, prepared.call, case.situation.no_grad))
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """How far one answer may lie from the ideal one: arrays that broadcast to [N, M]."""
+
+    quadrature: np.ndarray
+    rounding: np.ndarray
+    float32: np.ndarray
+
+
+def apart(attributor: Attributor, case: Case) -> Apart:
+    """Budgets of one answer. Two answers to one question differ by at most the sum of theirs."""
+    kind, eps = attributor.traits.kind, EPSILON[case.situation.dtype]
+    rows = list(zip(case.inputs, case.baselines, case.targets, strict=True))
+    if not kind.needs_layer:
+        a = allowance(attributor, case)
+        # ties leave automatic differentiation free, node by node
+        return Apart(a.quadrature + a.radius, a.rounding, a.float32)
+    assert case.layer is not None
+    coarse = max(eps, FLOAT32)
+    if kind in (Kind.LAYER_INTEGRAL, Kind.LAYER_IG):
+        c = constant(attributor, case)
+        known = [layer_oracle(case.network, t, x, b, case.layer, kind is Kind.LAYER_IG) for x, b, t in rows]
+        return Apart(
+            np.array([o.quadrature(case.n_steps, c) + np.array(o.radius) for o in known]),
+            np.array([o.rounding(eps, case.n_steps) for o in known]),
+            np.array([o.rounding(coarse, case.n_steps) for o in known]),
+        )
+    bounds = []
+    for x, _, t in rows:
+        m = map_reach(case.network, t, x, case.layer)
+        share = m.reach * (m.operations + 16)
+        if attributor.traits.stage == "normalized":
+            share = 2.0 * RESIZED * share / m.largest if m.largest > 0.0 else 1.0 / eps
+        bounds.append([share])
+    scale = np.array(bounds)
+    return Apart(np.zeros_like(scale), eps * scale, coarse * scale)

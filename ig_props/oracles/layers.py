@@ -1,0 +1,225 @@
+"""What are the exact layer integrals of a piecewise-linear network, and how far may a layer method be from them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from flint import fmpq
+
+from ig_props.networks.exact import ZERO, Piece, Vector, gradient, rational, restrict, states_at
+from ig_props.networks.lowering import Concat, Elementwise, Linear, Maximum, lower
+from ig_props.networks.network import Network, NetworkError, Node
+from ig_props.oracles.exact import SLACK, Windows, to_float
+from ig_props.oracles.oracle import Floats, NoOracle
+from ig_props.quadrature import VARIATION_CONSTANT
+
+
+@dataclass(frozen=True)
+class LayerOracle:
+    """The layer integral (or layer IG) of every unit, with what bounds another's error.
+
+    mid, radius: the value of unit k lies in [mid_k - radius_k, mid_k + radius_k], in the unit of the score.
+    variation: of ∂_k s along the path, values at kinks counted. speed: max |dh_k/dt|. slope, reach: bounds of |∂_k s| and
+    |h_k|. cut: whether the score depends on the input only through the layer. windows: kink windows of the path.
+    """
+
+    mid: Floats
+    radius: Floats
+    variation: Floats
+    speed: Floats
+    slope: Floats
+    reach: Floats
+    difference: float
+    cut: bool
+    operations: int
+    ties: bool
+    window: tuple[Windows, Floats, Floats]
+
+    def quadrature(self, n_steps: int, constant: float = VARIATION_CONSTANT) -> np.ndarray:
+        """`RS.bounded_variation`: sums with tags in cells no longer than c/n are off by at most V(f) max|α'| c/n."""
+        return np.array(self.variation) * np.array(self.speed) * constant / n_steps
+
+    def rounding(self, eps: float, n_steps: int) -> np.ndarray:
+        """Rounding of sums of n products of slopes and increments, and of kinks that rounding moves."""
+        windows, x, baseline = self.window
+        measure, lost = windows.measure(x, baseline, eps)
+        slope, reach, speed = (np.array(v) for v in (self.slope, self.reach, self.speed))
+        own = eps * (2 * n_steps + 2 * self.operations + 16) * slope * reach
+        kinks = 2.0 * slope * speed * (2.0 * measure + lost * VARIATION_CONSTANT / n_steps)
+        return (own + kinks) * SLACK
+
+
+def is_cut(network: Network, layer: int) -> bool:
+    """Whether every route from the input to the scores passes through value `layer`."""
+    reaches = {0}
+    for k, node in enumerate(network.nodes, start=1):
+        if k != layer and reaches.intersection(node.operands):
+            reaches.add(k)
+    return len(network.nodes) not in reaches
+
+
+def head(network: Network, layer: int) -> Network:
+    """The part of the network after a cut, on the flattened value; raises NetworkError when it still needs the input."""
+    if not is_cut(network, layer):
+        raise NetworkError(f"value {layer} is not a cut: the score depends on the input around it")
+    needed: list[int] = []
+    wanted = {len(network.nodes)}
+    for k in range(len(network.nodes), layer, -1):
+        if k in wanted:
+            needed.append(k)
+            wanted |= set(network.nodes[k - 1].operands)
+    numbers = {layer: 0}
+    nodes = []
+    for k in sorted(needed):
+        node = network.nodes[k - 1]
+        nodes.append(Node(node.op, tuple(numbers[i] for i in node.operands)))
+        numbers[k] = len(nodes)
+    return Network(network.shapes[layer], tuple(nodes))
+
+
+def _magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float]) -> list[np.ndarray]:
+    values = [np.maximum(np.abs(np.array(x)), np.abs(np.array(baseline)))]
+    for step in lower(network):
+        operands = [values[i] for i in step.operands]
+        joined = np.concatenate(operands)
+        if isinstance(step, Linear):
+            values.append(np.abs(step.weight) @ joined / step.denominator + np.abs(step.bias))
+        elif isinstance(step, Elementwise):
+            values.append(joined * max(1.0, abs(step.slope)))
+        elif isinstance(step, Maximum):
+            values.append(joined[step.groups].max(1))
+        elif isinstance(step, Concat):
+            values.append(joined)
+        else:
+            values.append(operands[0] + operands[1])
+    return values
+
+
+def _slopes(network: Network, target: int, layer: int) -> np.ndarray:
+    """Bounds of |∂_k s| for every entry of a value over all kink states."""
+    steps = lower(network)
+    sizes = [network.size, *(s.size for s in steps)]
+    adjoints = [np.zeros(n) for n in sizes]
+    adjoints[-1][target] = 1.0
+    for k in range(len(steps) - 1, layer - 1, -1):
+        step, a = steps[k], adjoints[k + 1]
+        if isinstance(step, Linear):
+            passed = np.abs(step.weight).T @ a / step.denominator
+        elif isinstance(step, Elementwise):
+            passed = a * max(1.0, abs(step.slope))
+        elif isinstance(step, Maximum):
+            passed = np.zeros(sum(sizes[i] for i in step.operands))
+            for column in step.groups.T:
+                np.add.at(passed, column, a)
+        elif isinstance(step, Concat):
+            passed = a
+        else:
+            passed = np.concatenate([a, a])
+        at = 0
+        for i in step.operands:
+            adjoints[i] = adjoints[i] + passed[at : at + sizes[i]]
+            at += sizes[i]
+    return adjoints[layer]
+
+
+def operations(network: Network) -> int:
+    """Roundings along one route through the network."""
+    return sum(step.fan_in + 2 if isinstance(step, Linear) else 2 for step in lower(network))
+
+
+@lru_cache(maxsize=256)
+def layer_oracle(
+    network: Network, target: int, x: tuple[float, ...], baseline: tuple[float, ...], layer: int, straight: bool
+) -> LayerOracle:
+    """Exact layer integral along the layer's own trajectory, or layer IG on its straight line when `straight`.
+
+    Raises NoOracle for networks that are not piecewise linear, and for straight lines at layers that are not a cut.
+    """
+    try:
+        whole = restrict(network, x, baseline)
+        inner, pieces, at = network, whole, layer
+        if straight:
+            inner, at = head(network, layer), 0
+            ends = [p.forms[layer].at(t) for p, t in ((whole[0], ZERO), (whole[-1], fmpq(1)))]
+            start, end = (tuple(to_float(v) for v in values) for values in ends)
+            if any(
+                rational(f) != v for fs, vs in ((start, ends[0]), (end, ends[1])) for f, v in zip(fs, vs, strict=True)
+            ):
+                raise NetworkError("the layer's values are not floats")
+            pieces = restrict(inner, end, start)
+    except NetworkError as error:
+        raise NoOracle(str(error)) from None
+    size = lower(network)[layer - 1].size
+    low, high, speed = [ZERO] * size, [ZERO] * size, [ZERO] * size
+    lows: list[Vector] = []
+    highs: list[Vector] = []
+    ties = False
+    for piece in pieces:
+        _record(inner, target, piece, piece.start, at, lows, highs)
+        bottom, top = gradient(inner, piece.states, target, at)
+        lows.append(bottom)
+        highs.append(top)
+        ties = ties or bottom != top
+        rates = piece.forms[at].slope
+        for k, rate in enumerate(rates):
+            speed[k] = max(speed[k], abs(rate))
+            products = (bottom[k] * rate, top[k] * rate)
+            low[k] += min(products) * (piece.end - piece.start)
+            high[k] += max(products) * (piece.end - piece.start)
+    _record(inner, target, pieces[-1], fmpq(1), at, lows, highs)
+    scores = [p.forms[-1].at(t)[target] for p, t in ((whole[-1], fmpq(1)), (whole[0], ZERO))]
+    mids = [to_float((a + b) / 2) for a, b in zip(low, high, strict=True)]
+    halves = [to_float((b - a) / 2) for a, b in zip(low, high, strict=True)]
+    return LayerOracle(
+        mid=tuple(mids),
+        radius=tuple((h + abs(m) * 2.0**-52) * SLACK for h, m in zip(halves, mids, strict=True)),
+        variation=tuple(to_float(max(_total(lows, k), _total(highs, k))) * SLACK for k in range(size)),
+        speed=tuple(to_float(v) for v in speed),
+        slope=tuple(_slopes(network, target, layer).tolist()),
+        reach=tuple(_magnitudes(network, x, baseline)[layer].tolist()),
+        difference=to_float(scores[0] - scores[1]),
+        cut=is_cut(network, layer),
+        operations=operations(network),
+        ties=ties,
+        window=(Windows(network, whole), tuple(x), tuple(baseline)),
+    )
+
+
+def _record(
+    network: Network, target: int, piece: Piece, t: fmpq, at: int, lows: list[Vector], highs: list[Vector]
+) -> None:
+    bottom, top = gradient(network, states_at(network, piece, t), target, at)
+    lows.append(bottom)
+    highs.append(top)
+
+
+def _total(levels: list[Vector], k: int) -> fmpq:
+    return sum((abs(b[k] - a[k]) for a, b in zip(levels[:-1], levels[1:], strict=True)), ZERO)
+
+
+@dataclass(frozen=True)
+class MapReach:
+    """Grad-CAM's raw map at a point: a bound of what its sums may reach, and its exact largest value."""
+
+    reach: float
+    largest: float
+    operations: int
+
+
+@lru_cache(maxsize=256)
+def map_reach(network: Network, target: int, x: tuple[float, ...], layer: int) -> MapReach:
+    """Bounds for maps relu(Σ_k w_k A^k) whose weights are means of gradients (`CAM.grad_cam_linear_head` and kin)."""
+    shape = network.shapes[layer]
+    channels, pixels = shape[0], shape[1] * shape[2]
+    (piece,) = restrict(network, x, x)
+    values = np.array([to_float(v) for v in piece.forms[layer].constant]).reshape(channels, pixels)
+    bottom, top = gradient(network, piece.states, target, layer)
+    slopes = np.array([to_float((a + b) / 2) for a, b in zip(bottom, top, strict=True)]).reshape(channels, pixels)
+    bounds = _slopes(network, target, layer).reshape(channels, pixels)
+    sizes = _magnitudes(network, x, x)[layer].reshape(channels, pixels)
+    raw = np.maximum(np.einsum("k,kp->p", slopes.mean(axis=1), values), 0.0)
+    reach = np.einsum("k,kp->p", bounds.max(axis=1), sizes)
+    return MapReach(float(reach.max()), float(raw.max()), operations(network) + channels + 2 * pixels)

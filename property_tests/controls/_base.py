@@ -1,0 +1,35 @@
+"""How is an implementation registered that must pass every check although it looks unusual?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Subject = TypeVar("Subject", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Control:
+    """An honest implementation and, in one sentence, what is unusual about it."""
+
+    name: str
+    subject: Callable[..., Any]
+    unusual: str
+
+
+CONTROLS: dict[str, Control] = {}
+
+
+def control(unusual: str) -> Callable[[Subject], Subject]:
+    """Registers a function or a class as a control and makes what is unusual about it its docstring."""
+
+    def register(subject: Subject) -> Subject:
+        name = subject.__name__
+        if name in CONTROLS:
+            raise ValueError(f"control {name} is defined twice")
+        subject.__doc__ = unusual
+        CONTROLS[name] = Control(name, subject, unusual)
+        return subject
+
+    return register
