@@ -18,7 +18,6 @@ from ig_props.events import Event, Progress, Shrinking
 from ig_props.findings import Finding, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from hypothesis import Phase
     from hypothesis.strategies import SearchStrategy
 
     from ig_props.attributors.protocol import Attributor
@@ -104,33 +103,16 @@ def _reproducible() -> Iterator[None]:
         vars(providers).update(before)
 
 
-def _drive(
-    strategy: SearchStrategy[Case],
-    body: Callable[[Case], None],
-    tick: Callable[[], None],
-    examples: int,
-    seed: int,
-    phases: tuple[Phase, ...],
-) -> Exception | None:
-    """Run Hypothesis silently; the exception is one of the strategy or of Hypothesis itself.
-
-    `tick` is called before each draw, `body` on each example; either ends the run by raising _Stop.
-    """  # fmt: skip
+def _drive(cases: SearchStrategy[Case], body: Callable[[Case], None], examples: int, seed: int) -> Exception | None:
+    """Run Hypothesis silently until it or `body` ends the run; the exception returned is one of Hypothesis itself."""
     import hypothesis
-    from hypothesis import strategies as st
-
-    @st.composite
-    def timed(draw: Any) -> Case:
-        tick()
-        case: Case = draw(strategy)
-        return case
 
     settings = hypothesis.settings(
         max_examples=examples,
         database=None,
         deadline=None,
         derandomize=False,
-        phases=phases,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
         print_blob=False,
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
@@ -139,7 +121,7 @@ def _drive(
 
     @hypothesis.seed(seed)
     @settings
-    @hypothesis.given(timed())
+    @hypothesis.given(cases)
     def test(case: Case) -> None:
         body(case)
 
@@ -147,7 +129,7 @@ def _drive(
         warnings.simplefilter("ignore", hypothesis.errors.HypothesisWarning)
         try:
             test()
-        except (_Stop, _Interesting):
+        except (_Stop, _Interesting, hypothesis.errors.Unsatisfiable):
             return None
         except Exception as error:
             return error
@@ -156,7 +138,10 @@ def _drive(
 
 @dataclass
 class _Attack:
-    """The state of one attack; a case is called once, so that code with changing results cannot confuse the search."""
+    """The state of one attack; a case is called once, so that code with changing results cannot confuse the search.
+
+    goal: severity and ratio of the violations that shrinking keeps to, once it has begun.
+    """
 
     claim: Claim
     attributor: Attributor
@@ -165,15 +150,20 @@ class _Attack:
     known: dict[str, Outcome] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
     violations: list[_Example] = field(default_factory=list)
     internal: tuple[Case | None, str] | None = None
     began: float = field(default_factory=time.perf_counter)
     reported: float = 0.0
     deadline: float = math.inf
+    goal: tuple[int, float] | None = None
 
     def blame(self, case: Case | None, error: BaseException) -> Outcome:
+        """A mistake of ours: no verdict, and visible whatever else is found."""
         note = internal_error(error)
         self.internal = self.internal or (case, note)
+        if self.goal is not None and note not in self.reasons:
+            self.reasons[note] = 1
         return Outcome(Verdict.INCONCLUSIVE, note)
 
     def call(self, case: Case, text: str) -> Outcome:
@@ -210,6 +200,7 @@ class _Attack:
         if outcome.note and outcome.verdict not in (Verdict.HOLDS, Verdict.REFUTED, Verdict.CRASHED):
             known = outcome.note in self.reasons or len(self.reasons) < REASONS
             self.reasons[outcome.note if known else "other reasons"] += 1
+            self.verdicts[outcome.note] = outcome.verdict
         now = time.perf_counter()
         if now - self.reported >= EVERY:
             self.reported = now
@@ -223,53 +214,85 @@ class _Attack:
         """The largest ratio among the worst violations."""
         return max(e.outcome.ratio for e in self.violations if _severity(e.outcome.verdict) == self.severity)
 
-    def generate(self, strategy: SearchStrategy[Case], examples: int, seed: int, seconds: float) -> None:
-        from hypothesis import Phase
-        from hypothesis.errors import Unsatisfiable
+    def timed(self, strategy: SearchStrategy[Case]) -> SearchStrategy[Case]:
+        """The strategy, with the clock looked at before each draw; an exception of it is ours and loses one example."""
+        from hypothesis import reject
+        from hypothesis import strategies as st
+        from hypothesis.errors import UnsatisfiedAssumption
 
-        left = LOOKING_ON
+        @st.composite
+        def timed(draw: Any) -> Case:
+            self.tick()
+            try:
+                case: Case = draw(strategy)
+            except UnsatisfiedAssumption:
+                raise
+            except Exception as error:
+                outcome = self.blame(None, error)
+                if self.goal is None:
+                    self.count(outcome)
+                reject()
+            return case
+
+        return timed()
+
+    def aim(self) -> None:
+        """Shrink from here on; what was found until now is told first."""
+        self.goal = (self.severity, min(CLEAR, self.ratio()))
+        self.emit(Shrinking(self.finding()))
+
+    def meets(self, outcome: Outcome) -> bool:
+        """Whether an outcome is at least as bad as what is being shrunk."""
+        if self.goal is None:
+            return False
+        severity, ratio = self.goal
+        mine = _severity(outcome.verdict)
+        return mine < severity or (mine == severity and outcome.ratio >= ratio)
+
+    def search(
+        self, strategy: SearchStrategy[Case], examples: int, seed: int, seconds: float, shrink_seconds: float
+    ) -> None:
+        """Generate until a violation is clear and shrink it at once; else draw again and shrink the clearest one.
+
+        The outcomes are known by then, so drawing the same examples a second time costs the drawing alone.
+        """
+        from hypothesis.errors import Flaky
+
+        left, shrinking = LOOKING_ON, False
 
         def body(case: Case) -> None:
-            nonlocal left
+            nonlocal left, shrinking
             if self.deadline == math.inf:
                 self.deadline = time.perf_counter() + seconds
             outcome, new = self.outcome(case)
-            if not new:
-                return
-            self.count(outcome)
-            if self.severity < _severity(Verdict.IMPRECISE):
-                left -= 1
-                if left < 0 or self.ratio() >= CLEAR:
-                    raise _Stop
-            self.tick()
-
-        error = _drive(strategy, body, self.tick, examples, seed, (Phase.generate,))
-        if error is not None and not isinstance(error, Unsatisfiable):
-            self.count(self.blame(None, error))
-
-    def shrink(self, strategy: SearchStrategy[Case], examples: int, seed: int, seconds: float) -> None:
-        """Draw the same examples again (their outcomes are known) and let Hypothesis shrink the clearest violation."""
-        from hypothesis import Phase
-        from hypothesis.errors import Flaky
-
-        severity, threshold = self.severity, min(CLEAR, self.ratio())
-        self.deadline = time.perf_counter() + seconds
-
-        def body(case: Case) -> None:
-            self.tick()
-            outcome, _ = self.outcome(case)
-            mine = _severity(outcome.verdict)
-            if mine < severity or (mine == severity and outcome.ratio >= threshold):
+            if self.goal is None and new:
+                self.count(outcome)
+                if self.severity < _severity(Verdict.IMPRECISE):
+                    left -= 1
+                    if self.ratio() >= CLEAR:
+                        self.aim()
+                    elif left < 0:
+                        raise _Stop
+            if self.meets(outcome):
+                if not shrinking:
+                    shrinking = True
+                    self.deadline = time.perf_counter() + shrink_seconds
                 raise _Interesting
+            self.tick()
 
-        before, internal = len(self.violations), self.internal
-        error = _drive(strategy, body, self.tick, examples, seed, (Phase.generate, Phase.shrink))
-        if error is not None and not isinstance(error, Flaky):
-            self.blame(None, error)
-        if internal is None and self.internal is not None:
-            self.reasons[self.internal[1]] += 1
-        clear = [e for e in self.violations if _severity(e.outcome.verdict) < severity or e.outcome.ratio >= threshold]
-        self.violations = clear or self.violations[:before]
+        began = time.perf_counter()
+        error = _drive(self.timed(strategy), body, examples, seed)
+        if self.violations and self.goal is None:
+            self.aim()
+            now = time.perf_counter()
+            self.deadline = now + (now - began) + shrink_seconds
+            error = _drive(self.timed(strategy), body, examples, seed) or error
+        if error is not None and not (self.violations and isinstance(error, Flaky)):
+            outcome = self.blame(None, error)
+            if self.goal is None:
+                self.count(outcome)
+        if any(self.meets(e.outcome) for e in self.violations):
+            self.violations = [e for e in self.violations if self.meets(e.outcome)]
 
     def finding(self) -> Finding:
         """What can be said now."""
@@ -297,7 +320,8 @@ class _Attack:
         if not self.tally:
             return replace(finding, note="no example could be drawn")
         verdict = Verdict(self.tally.most_common(1)[0][0])
-        return replace(finding, verdict=verdict, note=max(self.reasons, key=self.reasons.__getitem__, default=""))
+        notes = [note for note in self.reasons if self.verdicts.get(note) is verdict]
+        return replace(finding, verdict=verdict, note=max(notes, key=self.reasons.__getitem__, default=""))
 
     def _documented(self) -> str:
         where = self.attributor.traits.documented.get(self.claim.id)
@@ -345,10 +369,8 @@ def attack(
     if strategy is None:
         note = "does not apply to what this attributor computes or accepts"
         return replace(state.finding(), verdict=Verdict.NOT_APPLICABLE, note=note)
-    state.generate(strategy, examples, seed, seconds)
-    if state.violations:
-        emit(Shrinking(state.finding()))
-        state.shrink(strategy, examples, seed, shrink_seconds)
-        finding = state.confirmed(state.finding())
-        return replace(finding, seconds=time.perf_counter() - state.began)
-    return state.finding()
+    state.search(strategy, examples, seed, seconds, shrink_seconds)
+    if not state.violations:
+        return state.finding()
+    finding = state.confirmed(state.finding())
+    return replace(finding, seconds=time.perf_counter() - state.began)

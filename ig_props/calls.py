@@ -29,6 +29,7 @@ class Words:
 
     baseline: str = "baseline"
     row: int = 0
+    rows: int = 1
 
     def keywords(
         self, baselines: str = "", target: str = "", n_steps: str = "", chunk: str = "", fixed: bool = True
@@ -88,35 +89,54 @@ def _zennit(w: Words) -> str:
     return f"IntegratedGradients(model, {start}n_iter={w.n_steps})(x, lambda out: {pick})[1]"
 
 
+def _row_of(target: str, row: str) -> str:
+    """The target of one row of a batch."""
+    found = re.fullmatch(r"torch\.tensor\(\[(\d+)\]\)", target)
+    if found or target.isdigit():
+        return found[1] if found else target
+    return "0" if target == "None" else f"int(torch.as_tensor({target}).expand(len(x))[{row}])"
+
+
 def _shap(model: str) -> Callable[[Words], str]:
+    """One row of the baseline is the background, so rows are explained one by one, as the adapter does."""
+
     def call(w: Words) -> str:
         batch = f", batch_size={w.chunk}" if w.chunk else ""
         words = w.keywords(n_steps="nsamples")
-        values = f"shap.GradientExplainer({model}, {w.baseline}[:1]{batch}).shap_values(x, {words})"
-        return f"torch.from_numpy({values})[..., {_row_of(w.target, w.row)}]"
+
+        def row(data: str, rows: str, k: str) -> str:
+            values = f"shap.GradientExplainer({model}, {data}{batch}).shap_values({rows}, {words})"
+            return f"torch.from_numpy({values})[..., {_row_of(w.target, k)}]"
+
+        if w.rows == 1:
+            return row(w.baseline, "x", "0")
+        return f"torch.cat([{row(f'{w.baseline}[k:k + 1]', 'x[k:k + 1]', 'k')} for k in range(len(x))])"
 
     return call
 
 
-def _row_of(target: str, row: int) -> str:
-    found = re.fullmatch(r"torch\.tensor\(\[([\d, ]+)\]\)", target)
-    return found[1].split(", ")[row] if found else "0" if target == "None" else target
-
-
 def _saliency(method: str) -> Library:
+    """GetMask takes one sample without a batch dimension and a function from points to gradients, both of NumPy."""
+
     def before(w: Words) -> list[str]:
         return [
-            "def gradients(points, call_model_args=None, expected_keys=None):",
+            "def gradients(points, target=None, expected_keys=None):",
             "    points = torch.tensor(points, dtype=x.dtype, requires_grad=True)",
-            f"    score = model(points.clone())[:, {_row_of(w.target, w.row)}].sum()",
+            "    with torch.enable_grad():",
+            "        score = model(points.clone())[:, target].sum()",
             "    return {INPUT_OUTPUT_GRADIENTS: torch.autograd.grad(score, points)[0].numpy()}",
         ]
 
     def call(w: Words) -> str:
-        start = "" if w.baseline == "None" else f"x_baseline={w.baseline}[{w.row}].numpy(), "
         words = w.keywords(n_steps="x_steps", chunk="batch_size" if method == "IntegratedGradients" else "")
-        mask = f"{method}().GetMask(x[{w.row}].numpy(), gradients, {start}{words})"
-        return f"torch.from_numpy({mask}).expand(x.shape)"
+
+        def mask(k: str) -> str:
+            start = "" if w.baseline == "None" else f"x_baseline={w.baseline}[{k}].detach().numpy(), "
+            target = _row_of(w.target, k)
+            made = f"{method}().GetMask(x[{k}].detach().numpy(), gradients, {target}, {start}{words})"
+            return f"torch.from_numpy({made})"
+
+        return f"{mask('0')}[None]" if w.rows == 1 else f"torch.stack([{mask('k')} for k in range(len(x))])"
 
     return Library((f"from saliency.core import INPUT_OUTPUT_GRADIENTS, {method}",), call, before=before)
 
@@ -140,7 +160,8 @@ def _torchcam(method: str) -> Library:
     return Library((f"from torchcam.methods import {method}",), call, module=True)
 
 
-_HOOK = ["behind = torch.nn.Identity()", "layer.register_forward_hook(lambda module, args, out: behind(out))"]
+_SEED = ["numpy.random.seed(0)"]
+_HOOK = [*_SEED, "behind = torch.nn.Identity()", "layer.register_forward_hook(lambda module, args, out: behind(out))"]
 LIBRARIES: dict[str, Library] = {
     "captum:IntegratedGradients": _captum("IntegratedGradients"),
     "captum:NoiseTunnel": Library(("from captum.attr import IntegratedGradients, NoiseTunnel",), _noise_tunnel),
@@ -150,9 +171,11 @@ LIBRARIES: dict[str, Library] = {
     "zennit:IntegratedGradients": Library(
         ("from zennit.attribution import IntegratedGradients",), _zennit, module=True
     ),
-    "shap:GradientExplainer": Library(("import shap",), _shap("model"), module=True),
+    "shap:GradientExplainer": Library(
+        ("import numpy", "import shap"), _shap("model"), module=True, before=lambda w: _SEED
+    ),
     "shap:GradientExplainer.layer": Library(
-        ("import shap",), _shap("(model, behind)"), module=True, before=lambda w: _HOOK
+        ("import numpy", "import shap"), _shap("(model, behind)"), module=True, before=lambda w: _HOOK
     ),
     "saliency:IntegratedGradients": _saliency("IntegratedGradients"),
     "saliency:GuidedIG": _saliency("GuidedIG"),
@@ -265,7 +288,7 @@ def _foreign(spec: str, args: Mapping[str, object], needs_layer: bool) -> Librar
     return Library(imports, call, module=needs_layer, before=lambda w: [])
 
 
-def library(name: str, needs_layer: bool) -> tuple[Library, dict[str, object]]:
+def library_of(name: str, needs_layer: bool) -> tuple[Library, dict[str, object]]:
     """How the attributor `name` is called, and the arguments that are part of its name."""
     spec, args = split_name(name)
     return LIBRARIES.get(spec) or _foreign(spec, args, needs_layer), args

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -129,7 +128,9 @@ def _rule(probe: Probe, n: int) -> list[str]:
                 continue
             powers = [sum(w * t**k for t, w in zip(made.nodes, made.weights, strict=True)) for k in range(len(moments))]
             distance = max(abs(m - p) for m, p in zip(relative, powers, strict=True))
-            matches.append((distance, f"relative to their sum, nodes and weights are the {name} rule's with {count} nodes"))
+            matches.append(
+                (distance, f"relative to their sum, nodes and weights are the {name} rule's with {count} nodes")
+            )
     distance, sentence = min(matches)
     if distance <= SINGLE:
         return [sentence]
@@ -174,7 +175,9 @@ def _signs(probe: Probe) -> list[str]:
         found.append(f"F = -x0 gets {minus:.6g} where F = x0 gets {plus:.6g}: negative gradients are lost or turned")
     back = probe.number(_power(1), -1.0)
     if math.isfinite(back) and abs(plus) > SINGLE and not _near(back, -plus, SINGLE):
-        found.append(f"F = x0 from 0 to -1 gets {back:.6g} where it gets {plus:.6g} from 0 to 1: signs or ranges are lost")
+        found.append(
+            f"F = x0 from 0 to -1 gets {back:.6g} where it gets {plus:.6g} from 0 to 1: signs or ranges are lost"
+        )
     for exponent in (-30, 20):
         scale = 2.0**exponent
         value = probe.number(_affine([[scale]])) / scale
@@ -232,7 +235,9 @@ def _paths(probe: Probe) -> list[str]:
     a, b = (float(v) for v in values[0])
     if abs(a - b) <= 4 / 64:
         return []
-    return [f"x0*x1 from (0, 0) to (1, 1) gets ({a:.4g}, {b:.4g}) instead of (1/2, 1/2): the path is not the straight line"]
+    return [
+        f"x0*x1 from (0, 0) to (1, 1) gets ({a:.4g}, {b:.4g}) instead of (1/2, 1/2): the path is not the straight line"
+    ]
 
 
 def diagnose(attributor: Attributor) -> tuple[str, ...]:
@@ -254,8 +259,20 @@ def diagnose(attributor: Attributor) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=64)
+_measured: list[tuple[Attributor, float]] = []
+
+
 def measured_discrepancy(attributor: Attributor) -> float:
+    """`_discrepancy`, measured once per attributor object."""
+    for known, value in _measured:
+        if known is attributor:
+            return value
+    _measured.append((attributor, _discrepancy(attributor)))
+    del _measured[:-16]
+    return _measured[-1][1]
+
+
+def _discrepancy(attributor: Attributor) -> float:
     """Upper estimate of sup_s |W(s) - s| of the rule of an attributor without n_steps, at most 2 / `LEAST_STEPS`.
 
     Read from one attribution of Σ_i relu(z_i - i / GRID); between the thresholds W can move by no more than 1 / GRID

@@ -151,6 +151,4 @@ def finding_from_json(data: dict[str, Any]) -> Finding:
             c["float32_budget"], c["rigorous"], c["how"],
         )  # fmt: skip
     rest = {k: v for k, v in data.items() if k not in {"comparison", "verdict", "diagnosis"}}
-    return Finding(
-        **rest, verdict=Verdict(data["verdict"]), comparison=comparison, diagnosis=tuple(data["diagnosis"])
-    )
+    return Finding(**rest, verdict=Verdict(data["verdict"]), comparison=comparison, diagnosis=tuple(data["diagnosis"]))

@@ -58,12 +58,14 @@ class Pool:
         self.seats: dict[Worker, _Seat] = {}
         self.inbox: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
         self.started = False
+        self.held: list[Event] = []
         self.jobs = request.jobs or max(1, min(4, os.cpu_count() or 1))
 
     def run(self) -> Iterator[Event]:
         while True:
             self._fill()
             if not self.seats:
+                yield from self._start((), versions())
                 return
             with contextlib.suppress(queue.Empty):
                 worker, message = self.inbox.get(timeout=POLL)
@@ -135,6 +137,12 @@ class Pool:
             self.started = True
             r = self.request
             yield Started(r.specs, claims, r.profile.name, r.seed, r.dtype, r.device, known | _libraries(r.specs))
+            yield from self._release()
+
+    def _release(self) -> Iterator[Event]:
+        """What was kept back until a worker had named the claims."""
+        while self.held:
+            yield self.held.pop(0)
 
     def _assign(self, seat: _Seat) -> Iterator[Event]:
         """The next claim for a worker that is free, or its end."""
@@ -161,7 +169,7 @@ class Pool:
         timeout, spec = self.request.timeout, seat.task.spec
         limits = {
             Phase.STARTING: (STARTUP, "internal error: the worker process did not start within {} s"),
-            Phase.LOADING: (3 * timeout, f"{spec} was not imported within {{}} s"),
+            Phase.LOADING: (self.request.import_timeout, f"{spec} was not imported within {{}} s"),
             Phase.CALLING: (
                 timeout,
                 "did not answer within {} s" if seat.ready else f"{spec} did not answer within {{}} s",
@@ -183,10 +191,13 @@ class Pool:
             task.over = True
             for other in [s for s in self.seats.values() if s.task is task]:
                 self._dismiss(other)
-            yield from self._start((), versions())
             line = seat.worker.printed() if said else ""
             sentence = f"{how} ({line})" if line else how
-            yield CannotRunEvent(task.spec, sentence if task.spec in sentence else f"{task.spec}: {sentence}")
+            self.held.append(
+                CannotRunEvent(task.spec, sentence if task.spec in sentence else f"{task.spec}: {sentence}")
+            )
+            if self.started:
+                yield from self._release()
             return
         task.streak += 1
         if seat.claim is not None:

@@ -12,6 +12,7 @@ BROKEN = frozenset({Verdict.REFUTED, Verdict.CRASHED})
 CONCLUSIVE = BROKEN | {Verdict.IMPRECISE, Verdict.HOLDS}
 TIMEOUT = 20.0
 """Seconds one call of the code under test may take."""
+IMPORT_TIMEOUT = 60.0
 INTERRUPTED = 130
 
 
@@ -45,8 +46,8 @@ class Request:
     """A campaign: attributors by specification, what they claim to be and accept, and how they are attacked.
 
     claims: globs of ids, all when empty. jobs: worker processes at a time, 0 for as many as there are processors, at
-    most four. timeout: seconds for one call of the code under test; an import may take three times as long. registry:
-    the module whose `select` finds the claims.
+    most four. timeout: seconds for one call of the code under test, import_timeout: for its import. registry: the
+    module whose `select` finds the claims.
     """
 
     specs: tuple[str, ...]
@@ -61,6 +62,7 @@ class Request:
     device: str = "cpu"
     jobs: int = 0
     timeout: float = TIMEOUT
+    import_timeout: float = IMPORT_TIMEOUT
     strict: bool = False
     registry: str = "ig_props.claims.registry"
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from ig_props import calls
+from ig_props import calls, endings
 from ig_props.claims.case import Case, Point, case_from_json
-from ig_props.findings import Comparison, Finding
-from ig_props.networks.source import layer_source, number, numbers, source
-
-ENTRY = re.compile(r"(?:(?P<sum>sum of the attributions)|attribution of x(?P<i>\d+))(?:, sample (?P<row>\d+))?")
+from ig_props.endings import plan
+from ig_props.findings import Finding
+from ig_props.networks.source import layer_source, numbers, source
 
 
 def _nested(point: Point, shape: tuple[int, ...]) -> Any:
@@ -69,7 +67,7 @@ def _model(case: Case, name: str, *, module: bool, layers: bool) -> list[str]:
     s = case.situation
     dtype = "float32" if s.dtype == "int64" else s.dtype
     layers = layers or s.frozen or s.filled_grads or s.shared
-    module = module or layers
+    module = module or layers or s.parts > 1 or s.dtype == "int64" or s.coupled
     lines = source(
         case.network, name, dtype=dtype, module=module, layer=case.layer, inplace=s.inplace, layers=layers
     ).splitlines()
@@ -81,11 +79,21 @@ def _model(case: Case, name: str, *, module: bool, layers: bool) -> list[str]:
         lines.append(f"for p in {name}.parameters(): p.grad = torch.full_like(p, 0.5)")
     if s.frozen:
         lines.append(f"{name}.requires_grad_(False)")
-    joined = "torch.cat(parts, dim=1)" if s.parts > 1 else "parts[0]"
+    if case.layer is not None and name == "model":
+        lines.append(f"layer = {layer_source(case.network, name, case.layer, inplace=s.inplace)}")
     if s.parts > 1 or s.dtype == "int64" or s.coupled:
-        lines += [f"single_{name} = {name}", f"def {name}(*parts):"]
-        lines.append(f"    scores = single_{name}({joined}.to(torch.{dtype}))")
-        lines.append("    return scores - scores.mean(dim=0, keepdim=True)" if s.coupled else "    return scores")
+        joined = "torch.cat(parts, dim=1)" if s.parts > 1 else "parts[0]"
+        coupled = " - scores.mean(dim=0, keepdim=True)" if s.coupled else ""
+        lines += [
+            "class Whole(torch.nn.Module):",
+            "    def __init__(self, inner):",
+            "        super().__init__()",
+            "        self.inner = inner",
+            "    def forward(self, *parts):",
+            f"        scores = self.inner({joined}.to(torch.{dtype}))",
+            f"        return scores{coupled}",
+            f"{name} = Whole({name}){'' if s.training else '.eval()'}",
+        ]
     return lines
 
 
@@ -110,95 +118,6 @@ def _target(case: Case) -> str:
     return f"torch.tensor({list(case.targets)})"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a script needs besides one call: more models, a function `attribute`, what is compared, explicit layers."""
-
-    received: str
-    exact: str
-    models: dict[str, Case] = field(default_factory=dict)
-    before: tuple[str, ...] = ()
-    several: bool = False
-    layers: bool = False
-
-
-def _whole(values: tuple[float, ...]) -> list[int]:
-    return [int(v) for v in values]
-
-
-def _relation(finding: Finding, case: Case) -> Plan | None:
-    """How the claims that compare several answers are written; None for a comparison of one answer with a number."""
-    here = "attribute(model, x, baseline)"
-    given = case.numbers
-    if finding.claim == "IG.reversal":
-        return Plan("attribute(model, baseline, x)", f"-{here}", several=True)
-    if finding.claim == "IG.segment_additivity":
-        before = (f"middle = baseline + {number(given['share'][0])} * (x - baseline)",)
-        both = "(attribute(model, middle, baseline) + attribute(model, x, middle))"
-        return Plan(both, here, before=before, several=True)
-    if finding.claim == "PATH.implementation_invariance" and case.other is not None:
-        twin = replace(case, network=case.other, other=None)
-        return Plan("attribute(other, x, baseline)", here, {"other": twin}, several=True, layers=True)
-    if finding.claim == "PATH.linearity" and case.other is not None:
-        from ig_props.strategies.rewrites import combined
-
-        a, b = given["coefficients"]
-        models = {
-            "other": replace(case, network=case.other, other=None),
-            "both": replace(case, network=combined(case.network, case.other, a, b), other=None),
-        }
-        exact = f"({number(a)} * {here} + {number(b)} * attribute(other, x, baseline))"
-        return Plan("attribute(both, x, baseline)", exact, models, several=True)
-    if finding.claim == "IG.permutation_equivariance":
-        from ig_props.strategies.rewrites import permuted
-
-        order = _whole(given["order"])
-        moved = replace(case, network=permuted(case.network, order))
-        received = f"attribute(moved, x[:, {order}], baseline[:, {order}])"
-        return Plan(received, f"{here}[:, {order}]", {"moved": moved}, several=True)
-    if finding.claim == "IG.affine_scale_invariance":
-        return _scaled(case, here)
-    return None
-
-
-def _scaled(case: Case, here: str) -> Plan:
-    from ig_props.strategies.rewrites import precomposed
-
-    factors, shifts = case.numbers["factors"], case.numbers["shifts"]
-    size = range(case.network.size)
-    matrix = tuple(tuple(1.0 / factors[i] if i == j else 0.0 for j in size) for i in size)
-    network = precomposed(case.network, matrix, tuple(-s / f for s, f in zip(shifts, factors, strict=True)))
-    before = (f"c, b = x.new_tensor({numbers(factors)}), x.new_tensor({numbers(shifts)})",)
-    moved = {"moved": replace(case, network=network)}
-    return Plan("attribute(moved, c * x + b, c * baseline + b)", here, moved, before, several=True)
-
-
-def _ending(finding: Finding, case: Case, plan: Plan | None) -> list[str]:
-    """The statements that print received and exact."""
-    c = finding.comparison
-    if c is None:
-        return ["print(a)", *(f"# {line}" for line in finding.note.splitlines())]
-    entry = ENTRY.fullmatch(c.what)
-    if entry is None:
-        return ["print(a)", f"# {c.what}: received {c.received!r}, exact {c.exact!r}"]
-    row = int(entry["row"] or 0)
-    if entry["sum"]:
-        tensors = case.situation.baseline == "tensor" and case.situation.parts == 1
-        score = f"(model(x) - model(baseline))[{row}, {case.targets[row]}].item()"
-        return [f'print("received", a[{row}].sum().item(), "exact", {score if tensors else repr(c.exact)})']
-    at = f"[{row}, {entry['i']}]" if len(case.network.input_shape) == 1 else f".flatten(1)[{row}, {entry['i']}]"
-    if plan is not None:
-        return [f'print("received", {plan.received}{at}.item(), "exact", {plan.exact}{at}.item())']
-    exact = repr(c.exact)
-    if finding.claim == "IG.symmetry":
-        exact = f"a[{row}, {max(_whole(case.numbers['pair']))}].item()"
-    return [f'print("received", a{at}.item(), "exact", {exact}){_within(c)}']
-
-
-def _within(c: Comparison) -> str:
-    return f"  # ± {c.radius + c.budget:.2g}" if c.radius + c.budget else ""
-
-
 def _in_mode(case: Case, statement: str) -> list[str]:
     return ["with torch.no_grad():", f"    {statement}"] if case.situation.no_grad else [statement]
 
@@ -210,34 +129,34 @@ def script(finding: Finding) -> str:
     """
     if finding.case is None:
         raise ValueError(f"{finding.claim} of {finding.attributor} has no counterexample")
-    case = case_from_json(finding.case)
-    plan = _relation(finding, case) if finding.comparison is not None else None
-    if plan is not None:
-        case = replace(case, situation=replace(case.situation, baseline="tensor"))
-    library, args = calls.library(finding.attributor, case.layer is not None)
-    entry = ENTRY.fullmatch(finding.comparison.what) if finding.comparison is not None else None
+    told = plan(finding, case_from_json(finding.case))
+    case, s = told.case, told.case.situation
+    library, args = calls.library_of(finding.attributor, case.layer is not None)
     words = calls.Words(
-        target=_target(case),
+        target="target" if told.several else _target(case),
         n_steps=case.n_steps,
-        chunk=case.situation.chunk,
+        chunk=s.chunk,
         args=args,
-        baseline="None" if case.situation.baseline == "none" else "baseline",
-        row=int(entry["row"] or 0) if entry else 0,
+        baseline="None" if s.baseline == "none" and not told.several else "baseline",
+        row=endings.row_of(finding),
+        rows=len(case.inputs),
     )
+
+    def answer(words: calls.Words) -> str:
+        call = library.call(words)
+        return f"torch.cat({call}, dim=1)" if s.parts > 1 else call
+
     lines = ["import torch", *library.imports]
-    contract = finding.claim.startswith("CODE.")
-    for name, one in {"model": case, **(plan.models if plan else {})}.items():
-        layers = contract or (plan is not None and plan.layers)
-        lines += _model(one, name, module=library.module, layers=layers)
+    for name, one in {"model": case, **told.models}.items():
+        lines += _model(one, name, module=library.module, layers=told.layers)
     lines += _points(case)
-    if case.layer is not None:
-        lines.append(f"layer = {layer_source(case.network, 'model', case.layer, inplace=case.situation.inplace)}")
-    call = library.call(words)
-    if case.situation.parts > 1:
-        call = f"torch.cat({call}, dim=1)"
-    if plan is not None:
-        body = [*library.before(words), *_in_mode(case, f"return {call}")]
-        lines += ["def attribute(model, x, baseline):", *(f"    {line}" for line in body), *plan.before]
+    before = library.before(words)
+    if told.several:
+        options = f"target={_target(case)}" + (", layer=layer" if case.layer is not None else "")
+        body = [*before, *_in_mode(case, f"return {answer(words)}")]
+        lines += [f"def attribute(model, x, baseline, {options}):", *(f"    {line}" for line in body)]
     else:
-        lines += [*library.before(words), *_in_mode(case, f"a = {call}")]
-    return "\n".join([*lines, *_ending(finding, case, plan)])
+        lines += [*before, *_in_mode(case, f"a = {answer(words)}")]
+        if told.free:
+            lines += _in_mode(case, f"b = {answer(replace(words, chunk=0))}")
+    return "\n".join([*lines, *told.ending])

@@ -120,17 +120,23 @@ class Gathered:
     findings: list[Finding] = field(default_factory=list)
     unable: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
     interrupted: bool = False
 
     def take(self, event: Event) -> None:
         if isinstance(event, Started):
-            self.versions = dict(event.versions)
+            self.versions, self.claims = dict(event.versions), event.claims
         elif isinstance(event, Found):
             self.findings.append(event.finding)
         elif isinstance(event, CannotRunEvent):
             self.unable[event.attributor] = event.sentence
         elif isinstance(event, Finished):
             self.interrupted = event.interrupted
+
+    def in_order(self) -> list[Finding]:
+        """Findings by attributor and claim, whatever was settled first."""
+        order = {claim: k for k, claim in enumerate(self.claims)}
+        return sorted(self.findings, key=lambda f: (f.attributor, order.get(f.claim, len(order)), f.claim))
 
     def attributors(self, specs: Iterable[str]) -> tuple[str, ...]:
         """Names in the order of the SPECs they come from, whatever finished first."""
@@ -165,17 +171,6 @@ def _attack(request: Request, gathered: Gathered, excuses: Callable[[Finding], b
     finally:
         if hasattr(events, "close"):
             events.close()
-
-
-def _in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings as they were found would change with timing: sort by attributor, then claim as theory.md has them."""
-    from ig_props.claims.registry import claims
-
-    try:
-        order = {claim: k for k, claim in enumerate(claims())}
-    except ValueError:
-        order = {}
-    return sorted(findings, key=lambda f: (f.attributor, order.get(f.claim, len(order)), f.claim))
 
 
 def _with_replays(
@@ -258,7 +253,7 @@ def check(options: Mapping[str, Any]) -> int:
     seconds = time.monotonic() - began
     versions = versions_of(request.specs, gathered.versions)
     warnings: list[str] = []
-    findings = _with_replays(_in_order(gathered.findings), request, versions, warnings)
+    findings = _with_replays(gathered.in_order(), request, versions, warnings)
     judgement = expectations.judge(findings, expected, _witness(request), strict=request.strict)
     run = Run(
         attributors=gathered.attributors(request.specs),

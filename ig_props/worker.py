@@ -41,7 +41,7 @@ TAIL = 4096
 
 
 class Phase(IntEnum):
-    """What a worker is doing, in the order in which it begins."""
+    """What a worker is doing: importing the toolkit or the code under test, waiting, checking, calling it."""
 
     STARTING = 0
     LOADING = 1
@@ -256,61 +256,57 @@ def versions() -> dict[str, str]:
     return known
 
 
-def _load(registry: Any, request: dict[str, Any], board: Board) -> Attributor:
-    """The attributor of a request after its first plain call; CannotRun says why there is none."""
+def _load(request: dict[str, Any]) -> Attributor:
+    """The attributor of a request; CannotRun says why there is none."""
+    from ig_props.attributors.load import load
     from ig_props.attributors.protocol import CannotRun
 
-    def find(name: str, module: str) -> Any:
-        return getattr(registry, name, None) or getattr(import_module(module), name)
-
-    load, preflight = find("load", "ig_props.attributors.load"), find("preflight", "ig_props.claims.calling")
-    board.enter(Phase.LOADING)
-    spec = request["spec"]
+    spec, names = request["spec"], ("as_", "stage", "args", "accepts")
     try:
-        foreign: Attributor = load(
-            spec, as_=request["as_"], stage=request["stage"], args=request["args"], accepts=request["accepts"]
-        )
+        return load(spec, **{name: request[name] for name in names})
     except (CannotRun, ValueError):
         raise
-    except SystemExit as error:
-        raise CannotRun(f"{spec} calls exit({error.code!r}) on import") from None
     except BaseException as error:
         text = (str(error).strip().splitlines() or [""])[0][:200]
         raise CannotRun(f"{spec} raises {type(error).__name__} on import: {text}") from None
-    attributor = Watched(foreign, board)
-    preflight(attributor)
-    return attributor
 
 
 def _serve(pipe: _Pipe, board: Board) -> None:
-    request = pipe.request
+    """Load before anything slow is imported, since most of what cannot run is told then."""
     from ig_props.attributors.protocol import CannotRun
-    from ig_props.examine import examine
 
+    request = pipe.request
     try:
+        board.enter(Phase.LOADING)
+        foreign = _load(request)
+        board.enter(Phase.STARTING)
         import torch
 
         torch.set_num_threads(1)
+        from ig_props.claims.calling import preflight
+        from ig_props.examine import examine
+
         registry = import_module(request["registry"])
         claims: dict[str, Claim] = {claim.id: claim for claim in registry.select(tuple(request["claims"]))}
-    except ValueError as error:
-        pipe.say(control="usage", message=str(error))
-        return
-    pipe.say(control="hello", claims=list(claims), versions=versions())
-    try:
-        attributor = _load(registry, request, board)
     except CannotRun as error:
         pipe.emit(CannotRunEvent(request["spec"], str(error)))
         return
     except ValueError as error:
         pipe.say(control="usage", message=str(error))
         return
+    pipe.say(control="hello", claims=list(claims), versions=versions())
+    attributor = Watched(foreign, board)
+    try:
+        preflight(attributor)
+    except CannotRun as error:
+        pipe.emit(CannotRunEvent(request["spec"], str(error)))
+        return
     pipe.say(control="ready", name=attributor.name)
     board.enter(Phase.IDLE)
+    numbers = {key: request[key] for key in ("examples", "seconds", "shrink_seconds", "seed")}
     for name in pipe.claims():
         board.clear()
         board.enter(Phase.CHECKING)
-        numbers = {key: request[key] for key in ("examples", "seconds", "shrink_seconds", "seed")}
         pipe.emit(Found(examine(claims[name], attributor, **numbers, emit=pipe.emit, watch=board.show)))
         board.enter(Phase.IDLE)
 

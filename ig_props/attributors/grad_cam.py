@@ -25,7 +25,7 @@ def _adapter(method: str, kind: Kind, name: str, stage: str, args: Mapping[str, 
     ) -> Any:
         targets = None
         if target is not None:
-            rows = torch.as_tensor(target).expand(inputs.shape[0]).tolist()
+            rows = [target] * len(inputs) if isinstance(target, int) else target.tolist()
             targets = [ClassifierOutputTarget(k) for k in rows]
         maps = None
         with getattr(pytorch_grad_cam, method)(model=model, target_layers=[layer]) as cam:

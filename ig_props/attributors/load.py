@@ -152,7 +152,7 @@ def _stage(stage: str | None, kind: Kind, what: str, stages: tuple[str, ...] = S
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(word, [str(k) for k in known], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -215,15 +215,12 @@ def _ready_torchvision() -> None:
             operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
-def _adapter(name: str, method: str, stage: str | None, args: Mapping[str, object]) -> Attributor:
-    library = LIBRARIES[name]
-    known, spec = library.adapters[method], f"{name}:{method}"
-    chosen = _stage(stage, known.kind, spec, known.stages)
+def _of_library(spec: str, library: Library) -> ModuleType:
     top = library.package.partition(".")[0]
     if library.torchvision:
         _ready_torchvision()
     try:
-        importlib.import_module(library.package)
+        return importlib.import_module(library.package)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in (top, "torchvision"):
@@ -233,6 +230,13 @@ def _adapter(name: str, method: str, stage: str | None, args: Mapping[str, objec
         ) from None
     except (Exception, SystemExit) as error:
         raise CannotRun(f"{spec}: importing {top} {_version(library.distribution)} raised {_said(error)}") from None
+
+
+def _adapter(name: str, method: str, stage: str | None, args: Mapping[str, object]) -> Attributor:
+    library = LIBRARIES[name]
+    known, spec = library.adapters[method], f"{name}:{method}"
+    chosen = _stage(stage, known.kind, spec, known.stages)
+    _of_library(spec, library)
     module = importlib.import_module(f"ig_props.attributors.{library.adapter}")
     return cast(Attributor, module.ADAPTERS[method](_named(spec, args), chosen, args))
 
@@ -291,7 +295,7 @@ def _member(spec: str, module: ModuleType, path: str, also: Iterable[str] = ()) 
             names = [n for n, v in vars(found).items() if callable(v) and not n.startswith("_")] if part == path else []
             hint = _near(part, [*names, *also])
             shown = f"; it has {', '.join(names[:6])}" if names and not hint and len(names) <= 12 else ""
-            raise CannotRun(f"{spec}: {getattr(found, '__name__', found)!s:.80} has no {part!r}{hint}{shown}")
+            raise CannotRun(f"{spec}: there is no {part!r} in it{hint}{shown}")
         found = getattr(found, part)
     return found
 
@@ -330,15 +334,15 @@ def load(
             return _declared(_adapter(library, member, stage, values), kind, None, more)
         if not member:
             raise CannotRun(f"{spec} names a library; write one of {', '.join(f'{head}:{m}' for m in methods)}")
-        if head != library or _version(LIBRARIES[library].distribution) is None:
-            raise CannotRun(f"{spec}: there is no adapter {member!r} of {head}{_near(member, methods)}")
-    module = _from_file(spec, Path(head)) if file else _from_package(spec, head)
-    if member:
-        found = _member(spec, module, member, LIBRARIES[library].adapters if library in LIBRARIES else ())
+        module = _of_library(spec, LIBRARIES[library])
+        found = _member(spec, module, member, methods)
     else:
-        member, found = _default_member(spec, module, kind)
+        module = _from_file(spec, Path(head)) if file else _from_package(spec, head)
+        member, found = (member, _member(spec, module, member)) if member else _default_member(spec, module, kind)
     if kind is None and member == "attribute_layer" and not hasattr(found, "traits"):
         as_ = Kind.LAYER_INTEGRAL
+    if isinstance(found, str):
+        raise CannotRun(f"{spec} is a text, which cannot be called")
     return coerce(found, as_=as_, stage=stage, args=values, accepts=more, name=spec)
 
 

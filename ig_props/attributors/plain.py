@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -92,7 +93,9 @@ def bind(
             raise CannotRun(f"{what}: the argument {name!r} is set by the checks and cannot be fixed")
         p = parameters.get(name)
         if (p is None or p.kind in (Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL)) and not open_names:
-            raise CannotRun(f"{shown}, which has no keyword {name!r}")
+            near = difflib.get_close_matches(name, [n for n in parameters if n not in leading], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise CannotRun(f"{shown}, which has no keyword {name!r}{hint}")
     found = _assigned(signature, leading, extras)
     in_order = [p for p in parameters.values() if p.kind in _POSITIONAL]
     by_position = [
@@ -117,7 +120,7 @@ def bind(
     if open_names:
         keywords += missing + [word for word in OPTIONAL if word not in found.values() and word not in extras]
     elif missing:
-        raise CannotRun(f"{shown}, which lacks {' and '.join(map(repr, missing))}; {needed}")
+        raise CannotRun(f"{shown}, which lacks {', '.join(map(repr, missing))}; {needed}")
     binding = Binding(tuple(positional), tuple(keywords), dict(extras))
     try:
         signature.bind(*([None] * len(positional)), **dict.fromkeys([*keywords, *extras]))
@@ -126,10 +129,30 @@ def bind(
     return binding
 
 
+def classes(target: Any, count: int) -> list[int]:
+    """The class of each of `count` samples, for libraries that leave the choice of the score to their caller.
+
+    Raises ValueError for another number of classes and IndexError for a negative one.
+    """
+    values = target.tolist() if hasattr(target, "tolist") else target
+    rows = [values] * count if isinstance(values, int) else list(values)
+    if len(rows) != count:
+        raise ValueError(f"target holds {len(rows)} classes for {count} inputs")
+    if min(rows, default=0) < 0:
+        raise IndexError(f"target holds the class {min(rows)}, which is negative")
+    return rows
+
+
+def paired(inputs: Any, baselines: Any) -> None:
+    """ValueError unless there is one baseline for every input, for libraries that take one sample at a time."""
+    if len(inputs) != len(baselines):
+        raise ValueError(f"baselines has {len(baselines)} rows for {len(inputs)} inputs")
+
+
 def signature_of(function: object, what: str) -> Signature:
     """The signature of a callable; CannotRun when it has none (some built-ins)."""
     if not callable(function):
-        raise CannotRun(f"{what} is a {type(function).__name__}, which cannot be called")
+        raise CannotRun(f"{what} is of type {type(function).__name__}, which cannot be called")
     try:
         return inspect.signature(function)
     except (TypeError, ValueError) as error:

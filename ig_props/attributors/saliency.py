@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ig_props.attributors.plain import Plain
+from ig_props.attributors.plain import Plain, classes, paired
 from ig_props.attributors.protocol import PLAIN, Kind, Traits
 
 
@@ -30,7 +30,9 @@ def _masks(method: Any, model: Any, inputs: Any, baselines: Any, target: Any, op
     import torch
 
     function = _model_function(model, inputs)
-    targets = torch.as_tensor(target).expand(inputs.shape[0]).tolist()
+    targets = classes(target, len(inputs))
+    if baselines is not None:
+        paired(inputs, baselines)
     given = {k: v for k, v in options.items() if v is not None}
     masks = []
     for k, row in enumerate(inputs.detach().cpu()):

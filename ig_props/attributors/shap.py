@@ -5,48 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ig_props.attributors.plain import Plain
+from ig_props.attributors.plain import Plain, classes, paired
 from ig_props.attributors.protocol import PLAIN, Kind, Traits
 
 ACCEPTED = PLAIN | {"random", "chunking", "no-target"}
 
 
-def _rows(tensors: list[Any], rows: slice) -> list[Any]:
-    return [t[rows] for t in tensors]
-
-
-def _shared(backgrounds: list[Any]) -> bool:
-    return all(bool((b == b[:1]).all()) for b in backgrounds)
-
-
-def _chosen(values: Any, target: Any) -> Any:
-    """[N, *shape, classes] to [N, *shape] by one class per sample."""
+def _chosen(values: Any, targets: list[int] | None) -> Any:
+    """[N, *shape, scores] to [N, *shape] by one score per sample."""
     import torch
 
     every = torch.from_numpy(values)
-    if target is None and every.shape[-1] != 1:
+    if targets is None and every.shape[-1] != 1:
         raise ValueError(f"target=None needs a model with one score, given {every.shape[-1]}")
-    rows = torch.as_tensor(0 if target is None else target).cpu().expand(every.shape[0])
-    return torch.stack([sample[..., int(k)] for sample, k in zip(every, rows, strict=True)])
+    return torch.stack([row[..., k] for row, k in zip(every, targets or [0] * len(every), strict=True)])
 
 
-def _explained(model: Any, parts: list[Any], backgrounds: list[Any], target: Any, options: Mapping[str, Any]) -> Any:
-    """Attributions of every explained tensor; rows that share their baseline are explained in one call."""
+def _explained(model: Any, parts: list[Any], data: list[Any], target: Any, options: Mapping[str, Any]) -> Any:
+    """Attributions of every explained tensor; samples that share their baseline are explained in one call."""
     import torch
     from shap import GradientExplainer
 
-    count = parts[0].shape[0]
-    groups = [slice(0, count)] if _shared(backgrounds) else [slice(k, k + 1) for k in range(count)]
-    built = {k: v for k, v in options.items() if k in ("batch_size", "local_smoothing") and v is not None}
-    called = {k: v for k, v in options.items() if k not in ("batch_size", "local_smoothing") and v is not None}
+    count, several = len(parts[0]), len(parts) > 1
+    for part, background in zip(parts, data, strict=True):
+        paired(part, background)
+    targets = None if target is None else classes(target, count)
+    shared = all(bool((background == background[:1]).all()) for background in data)
+    given = {k: v for k, v in options.items() if v is not None}
+    built = {k: given.pop(k) for k in ("batch_size", "local_smoothing") if k in given}
     pieces = []
-    for group in groups:
-        first = slice(group.start, group.start + 1)
-        data, x = _rows(backgrounds, first), _rows(parts, group)
-        several = len(parts) > 1
-        explainer = GradientExplainer(model, data if several else data[0], **built)
-        values = explainer.shap_values(x if several else x[0], **called)
-        rows = target[group] if isinstance(target, torch.Tensor) and target.ndim else target
+    for start, stop in [(0, count)] if shared else [(k, k + 1) for k in range(count)]:
+        background, x = [t[start : start + 1] for t in data], [t[start:stop] for t in parts]
+        explainer = GradientExplainer(model, background if several else background[0], **built)
+        values = explainer.shap_values(x if several else x[0], **given)
+        rows = None if targets is None else targets[start:stop]
         pieces.append([_chosen(v, rows) for v in (values if isinstance(values, list) else [values])])
     return tuple(torch.cat(tensors).to(parts[0].device) for tensors in zip(*pieces, strict=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ig_props.attributors.plain import Plain
+from ig_props.attributors.plain import Plain, classes
 from ig_props.attributors.protocol import PLAIN, Kind, Traits
 
 
@@ -16,7 +16,7 @@ def integrated_gradients(name: str, stage: str, args: Mapping[str, object]) -> P
 
     def attribute(model: Any, inputs: Any, baselines: Any, target: Any, n_steps: int = 20) -> Any:
         def one_hot(output: Any) -> Any:
-            rows = torch.as_tensor(target, device=output.device).expand(output.shape[0])
+            rows = torch.tensor(classes(target, len(output)), device=output.device)
             return torch.zeros_like(output).scatter_(1, rows[:, None], 1)
 
         baseline_fn = None if baselines is None else lambda _: baselines

@@ -37,7 +37,12 @@ def read(attributor: Attributor, case: Case, prepared: Prepared, raw: object) ->
         return numbers(parts_of(raw, expected_shapes(prepared), case.situation.parts > 1))
     assert case.layer is not None
     if kind.is_map:
-        if not isinstance(raw, Tensor) or raw.dim() not in (3, 4) or raw.shape[0] != rows or raw.dim() == 4 != raw.shape[1] + 3:
+        if (
+            not isinstance(raw, Tensor)
+            or raw.dim() not in (3, 4)
+            or raw.shape[0] != rows
+            or raw.dim() == 4 != raw.shape[1] + 3
+        ):
             raise Malformed(f"returned {describe(raw)}; maps of shape [{rows}, height, width] are needed")
         return numbers([raw])
     return numbers(parts_of(raw, [(rows, *case.network.shapes[case.layer])], False))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Attributor, Kind, Traits
-from ig_props.claims.calling import attributions
+from ig_props.claims.calling import Check, attributions
 from ig_props.claims.case import Case, Point
-from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
+from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
 from ig_props.claims.judging import Array, allowance, compare, coordinate, judged
-from ig_props.findings import HOLDS, Outcome, Verdict
+from ig_props.findings import Outcome
 from ig_props.networks.network import Add, Affine, Max, Network, Node, Relu
 from ig_props.strategies import networks as nets
 from ig_props.strategies import rewrites
@@ -22,12 +23,11 @@ from ig_props.strategies.cases import LATTICE, Space, around, cases, settled
 
 VECTORS = Space(images=False)
 ONE_SCORE = Space(images=False, max_classes=2)
-MOVED = {"layout": "contiguous", "baseline": "tensor"}
 
 
-def _plainly(case: Case, **changes: object) -> Case:
+def _plainly(case: Case, **changes: Any) -> Case:
     """The case with other points or network, its situation cut down to what still shows."""
-    changed = replace(case, **changes)  # type: ignore[arg-type]
+    changed = replace(case, **changes)
     return replace(changed, situation=settled(changed))
 
 
@@ -35,7 +35,9 @@ def _points(rows: Array) -> tuple[Point, ...]:
     return tuple(tuple(float(v) for v in row) for row in rows)
 
 
-def _relation(case: Case, attributor: Attributor, received: Array, exact: Array, budgets: list[Array], how: str) -> Outcome:
+def _relation(
+    case: Case, attributor: Attributor, received: Array, exact: Array, budgets: list[Array], how: str
+) -> Outcome:
     """received = exact, where both sides are answers of the code under test; budgets: radius, quadrature, rounding, f32."""
     radius, quadrature, rounding, single = budgets
     return compare(
@@ -125,7 +127,8 @@ def symmetry(attributor: Attributor, case: Case) -> Outcome:
     received = attributions(attributor, case)
 
     def both(values: Array) -> Array:
-        return (values[:, i] + values[:, j])[:, None]
+        total: Array = (values[:, i] + values[:, j])[:, None]
+        return total
 
     return compare(
         lambda row, _: coordinate(case)(row, i), received[:, i : i + 1], received[:, j : j + 1], radius=both(a.radius),
@@ -340,8 +343,8 @@ def kink_witness() -> str:
 
 def loop_witness() -> str:
     """A closed loop in (x0, x1) attributes something to x1 although x1 ends where it began."""
-    from ig_props.oracles.polynomial import path_oracle as leg
     from ig_props.networks.network import Product
+    from ig_props.oracles.polynomial import path_oracle as leg
 
     nodes = (
         Node(Affine(((1.0, 0.0),), (0.0,)), (0,)),
@@ -366,7 +369,7 @@ def _cases(space: Space) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
 
 
 def _if_baselines(
-    strategy: Callable[[Traits], st.SearchStrategy[Case]],
+    strategy: Callable[[Traits], st.SearchStrategy[Case] | None],
 ) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
     return lambda traits: strategy(traits) if "baselines" in traits.accepts else None
 
@@ -381,10 +384,18 @@ IG = frozenset({Kind.IG})
 
 
 def _claim(
-    id_: str, statement: str, source: str, kinds: frozenset[Kind], strategy: object, check: object, *premises: str
+    id_: str, statement: str, source: str, kinds: frozenset[Kind], strategy: Cases, check: Check, *premises: str
 ) -> Claim:
     return Claim(
-        id_, "axioms", ClaimKind.THEOREM, statement, premises, source, kinds, strategy, judged(check)  # type: ignore[arg-type]
+        id_,
+        "axioms",
+        ClaimKind.THEOREM,
+        statement,
+        premises,
+        source,
+        kinds,
+        strategy,
+        judged(check),
     )
 
 
@@ -422,5 +433,3 @@ CLAIMS = (
           "on a tie, implementation invariance fails: max(x0, x1) written in three ways gets three attributions", (),
           "theory.md 2", IG, witness=kink_witness),
 )  # fmt: skip
-
-__all__ = ["CLAIMS", "HOLDS", "MOVED", "Verdict"]

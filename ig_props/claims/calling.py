@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ig_props.attributors.protocol import Attributor, Call, CannotRun
 from ig_props.claims.case import Case, Point
 from ig_props.findings import Outcome, Verdict
-from ig_props.networks.network import Affine, AvgPool2d, Conv2d, Flatten, Network, Node, Relu
+from ig_props.networks.network import Affine, AvgPool2d, Conv2d, Flatten, Network, NetworkError, Node, Relu
 from ig_props.networks.torch_ import TorchNetwork
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7, "int64": 2.0**-23}
@@ -48,8 +48,9 @@ class Wrapper(nn.Module):
 
     def forward(self, *parts: Tensor) -> Tensor:
         x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        scores = self.network(x.to(self.dtype))
-        return scores - scores.mean(dim=0, keepdim=True) if self.coupled else scores
+        scores: Tensor = self.network(x.to(self.dtype))
+        centred: Tensor = scores - scores.mean(dim=0, keepdim=True)
+        return centred if self.coupled else scores
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def _laid_out(tensor: Tensor, layout: str) -> Tensor:
 
 def _tensor(points: tuple[Point, ...], case: Case) -> Tensor:
     dtype = getattr(torch, case.situation.dtype)
-    flat = torch.tensor(points, dtype=torch.float64).to(dtype)
+    wanted = torch.tensor(points, dtype=torch.float64)
+    flat = wanted.to(dtype)
+    if not torch.equal(flat.to(torch.float64), wanted):
+        raise NetworkError(f"a coordinate is not exactly representable in {case.situation.dtype}")
     return _laid_out(flat.reshape(len(points), *case.network.input_shape).to(DEVICE), case.situation.layout)
 
 
@@ -110,7 +114,7 @@ def _target(case: Case) -> int | Tensor | None:
     return torch.tensor(case.targets, dtype=torch.long, device=DEVICE)
 
 
-def prepare(case: Case, traits_chunking: bool = True) -> Prepared:
+def prepare(case: Case) -> Prepared:
     """Model and call of a case; raises NetworkError when a weight is not representable in the case's dtype."""
     s, dtype = case.situation, model_dtype(case)
     network = TorchNetwork(case.network, dtype, DEVICE, inplace=s.inplace, shared=s.shared)
@@ -152,7 +156,9 @@ def sheltered() -> Iterator[None]:
     finally:
         torch.set_grad_enabled(True)
         torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(deterministic)
+        # The setter imports torch's compiler, which takes seconds.
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
         torch.set_anomaly_enabled(anomaly)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
@@ -165,7 +171,10 @@ def sheltered() -> Iterator[None]:
 
 
 def seed_everything(seed: int = 0) -> None:
-    torch.manual_seed(seed)
+    # torch.manual_seed formats the stack for devices that are not there, which takes longer than most calls.
+    torch.default_generator.manual_seed(seed)
+    if DEVICE.startswith("cuda"):
+        torch.cuda.manual_seed_all(seed)
     np.random.seed(seed)
     random.seed(seed)
 

@@ -28,12 +28,15 @@ EVERY = frozenset(Kind)
 INTEGRATED = frozenset({Kind.IG})
 
 
+Cases = Callable[["Traits"], "SearchStrategy[Case] | None"]
+"""For an attributor's traits the strategy that draws examples, or None when the claim does not apply to them."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One row of theory.md.
 
-    kinds: the attributors that claim it. cases: for an attributor's traits, the strategy that draws examples, or None
-    when the claim does not apply to them. check: what one example shows. witness: for counterexamples and identities
+    kinds: the attributors that claim it. check: what one example shows. witness: for counterexamples and identities
     that need no attributor, a function that verifies the statement exactly and returns what it found as a sentence; it
     raises AssertionError if the statement fails. note: what the report says in words when it is refuted.
     """
@@ -45,7 +48,7 @@ class Claim:
     premises: tuple[str, ...] = ()
     source: str = ""
     kinds: frozenset[Kind] = INTEGRATED
-    cases: Callable[[Traits], SearchStrategy[Case] | None] | None = None
+    cases: Cases | None = None
     check: Callable[[Attributor, Case], Outcome] | None = None
     witness: Callable[[], str] | None = None
 

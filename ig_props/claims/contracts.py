@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from ig_props.attributors.protocol import Attributor, Traits
 from ig_props.claims.answers import answer, apart, read
 from ig_props.claims.calling import (
+    Check,
     ForeignError,
     Malformed,
     Prepared,
@@ -24,7 +24,7 @@ from ig_props.claims.calling import (
     sheltered,
 )
 from ig_props.claims.case import Case
-from ig_props.claims.claim import EVERY, Claim, ClaimKind
+from ig_props.claims.claim import EVERY, Cases, Claim, ClaimKind
 from ig_props.claims.judging import allowance, compare, coordinate, judged
 from ig_props.claims.snapshots import take
 from ig_props.findings import HOLDS, Outcome, Verdict
@@ -122,7 +122,7 @@ class Failing(nn.Module):
             raise RuntimeError(f"failure planted in forward call {self.k}")
         if self.k == 0:
             self.failed[0] = True
-            scores = Raising.apply(scores)
+            scores = Raising.apply(scores)  # type: ignore[no-untyped-call]
         return scores
 
 
@@ -166,9 +166,7 @@ def batch_independence(attributor: Attributor, case: Case) -> Outcome:
 
 
 def single(case: Case, row: int) -> Case:
-    changed = replace(
-        case, inputs=(case.inputs[row],), baselines=(case.baselines[row],), targets=(case.targets[row],)
-    )
+    changed = replace(case, inputs=(case.inputs[row],), baselines=(case.baselines[row],), targets=(case.targets[row],))
     return replace(changed, situation=settled(changed))
 
 
@@ -182,7 +180,7 @@ def mixed_targets(attributor: Attributor, case: Case) -> Outcome:
     return _alike(attributor, case, mixed, np.array(alone), "the same sample alone with its target as an int")
 
 
-def _several(traits: Traits, accept: str) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
+def _several(accept: str) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
     return lambda traits: (
         _filtered(any_cases(traits, PIECEWISE), lambda case: len(case.inputs) > 1)
         if {"batches", accept} <= traits.accepts
@@ -190,9 +188,7 @@ def _several(traits: Traits, accept: str) -> Callable[[Traits], st.SearchStrateg
     )
 
 
-def _filtered(
-    drawn: st.SearchStrategy[Case] | None, keep: Callable[[Case], bool]
-) -> st.SearchStrategy[Case] | None:
+def _filtered(drawn: st.SearchStrategy[Case] | None, keep: Callable[[Case], bool]) -> st.SearchStrategy[Case] | None:
     return None if drawn is None else drawn.filter(keep)
 
 
@@ -260,15 +256,15 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
     """Arguments without a sound answer must raise, and a NaN must not come back as a number."""
     flaw = FLAWS[int(case.numbers["flaw"][0])]
     prepared = prepare(case)
-    call = prepared.call
-    assert isinstance(call.inputs, Tensor)
+    call, inputs = prepared.call, prepared.call.inputs
+    assert isinstance(inputs, Tensor)
     if flaw == "target":
         call = replace(call, target=case.network.classes)
     elif flaw == "baselines":
-        wide = torch.zeros((len(case.inputs), *case.network.input_shape), dtype=call.inputs.dtype)
+        wide = torch.zeros_like(inputs)
         call = replace(call, baselines=torch.cat([wide, wide], dim=-1)[..., : wide.shape[-1] + 2])
     else:
-        spoiled = call.inputs.detach().clone()
+        spoiled = inputs.detach().clone()
         spoiled.view(-1)[0] = float("nan")
         call = replace(call, inputs=spoiled)
     with sheltered():
@@ -350,8 +346,7 @@ def second_model(attributor: Attributor, case: Case) -> Outcome:
         outcome = _alike(attributor, later, again, fresh, "a model and tensors that the code has not seen before")
         if outcome.verdict is Verdict.REFUTED or attributor.traits.kind.needs_layer:
             return outcome
-    del prepared, call, source
-    gc.collect()
+    del prepared, call, source  # so that the next model may be built where this one was
     replacement = answer(attributor, later)
     allowed = allowance(attributor, later)
     return compare(
@@ -386,9 +381,17 @@ def _any(space: Space) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
     return lambda traits: any_cases(traits, space)
 
 
-def _contract(id_: str, statement: str, strategy: object, check: object, *premises: str) -> Claim:
+def _contract(id_: str, statement: str, strategy: Cases, check: Check, *premises: str) -> Claim:
     return Claim(
-        id_, "contracts", ClaimKind.CONTRACT, statement, premises, "theory.md 11", EVERY, strategy, judged(check)  # type: ignore[arg-type]
+        id_,
+        "contracts",
+        ClaimKind.CONTRACT,
+        statement,
+        premises,
+        "theory.md 11",
+        EVERY,
+        strategy,
+        judged(check),
     )
 
 
@@ -399,9 +402,9 @@ CLAIMS = (
     _contract("CODE.purity", "model, tensors and process are left as they were", _any(PIECEWISE), purity),
     _contract("CODE.purity_after_failure", "also when the model raises half-way", failing_cases, purity_after_failure),
     _contract("CODE.batch_independence", "a sample's attributions do not depend on its batch",
-              lambda t: _several(t, "batches")(t), batch_independence, "the model does not couple samples"),
+              _several("batches"), batch_independence, "the model does not couple samples"),
     _contract("CODE.mixed_targets", "every sample is explained for its own target",
-              lambda t: _several(t, "mixed-targets")(t), mixed_targets),
+              _several("mixed-targets"), mixed_targets),
     _contract("CODE.chunking", "internal_batch_size does not change the answer", chunked_cases, chunking),
     _contract("CODE.memory_layout", "strides of the tensors do not change the answer", layout_cases, memory_layout),
     _contract("CODE.no_grad", "calls under torch.no_grad() get the same answer", _any(PIECEWISE), no_grad),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ig_props.attributors.protocol import Attributor
 from ig_props.claims.calling import EPSILON, FLOAT32, answered, attributions
@@ -18,7 +19,7 @@ from ig_props.oracles.exact import SLACK
 from ig_props.oracles.rounding import slope_bounds
 from ig_props.quadrature import VARIATION_CONSTANT
 
-Array = np.ndarray
+Array = NDArray[np.float64]
 HALF_REACH = 256.0
 """Half-precision cases keep to numbers in [1/256, 256], where neither weights nor sums leave the format's range."""
 
@@ -46,20 +47,25 @@ def constant(attributor: Attributor, case: Case) -> float:
         return VARIATION_CONSTANT
     from ig_props.diagnosis import measured_discrepancy
 
-    return measured_discrepancy(attributor) * case.n_steps
+    discrepancy: float = measured_discrepancy(attributor)
+    return discrepancy * case.n_steps
 
 
-def increments(case: Case, row: int, eps: float, oracle_: PathOracle, slopes: tuple[float, ...]) -> Array:
+def increments(case: Case, row: int, eps: float, slopes: tuple[float, ...]) -> Array:
     """Rounding of codes that sum gradients times the differences of rounded path points instead of x - x'."""
     reach = np.maximum(np.abs(np.array(case.inputs[row])), np.abs(np.array(case.baselines[row])))
-    return 2.0 * (case.n_steps + 2) * eps * reach * np.array(slopes) * SLACK
+    bound: Array = 2.0 * (case.n_steps + 2) * eps * reach * np.array(slopes) * SLACK
+    return bound
 
 
 def allowance(attributor: Attributor, case: Case) -> Allowance:
     """Oracles and budgets of every sample of a case; raises NoOracle where there is no truth to compare with."""
     eps = EPSILON[case.situation.dtype]
     c = constant(attributor, case)
-    found, mid, radius, quadrature, rounding, single = [], [], [], [], [], []
+    found: list[PathOracle] = []
+    mid, radius, quadrature = [], [], []
+    rounding: list[Array] = []
+    single: list[Array] = []
     for row, (x, b, target) in enumerate(zip(case.inputs, case.baselines, case.targets, strict=True)):
         known = oracle(case.network, target, x, b)
         slopes = slope_bounds(case.network, target, x, b)
@@ -68,7 +74,7 @@ def allowance(attributor: Attributor, case: Case) -> Allowance:
         radius.append(known.radius)
         quadrature.append(known.quadrature(case.n_steps, c))
         for store, precision in ((rounding, eps), (single, max(eps, FLOAT32))):
-            store.append(known.rounding(precision, case.n_steps) + increments(case, row, precision, known, slopes))
+            store.append(known.rounding(precision, case.n_steps) + increments(case, row, precision, slopes))
     arrays = [np.array(values, dtype=np.float64) for values in (mid, radius, quadrature, rounding, single)]
     return Allowance(tuple(found), *arrays)
 
@@ -86,7 +92,8 @@ def compare(
 ) -> Outcome:
     """The worst comparison over arrays [N, size]; `what` names entry (row, column)."""
     radius, quadrature, rounding, float32 = (
-        np.broadcast_to(np.asarray(v, dtype=np.float64), received.shape) for v in (radius, quadrature, rounding, float32)
+        np.broadcast_to(np.asarray(v, dtype=np.float64), received.shape)
+        for v in (radius, quadrature, rounding, float32)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.abs(received - exact) - radius

@@ -83,7 +83,9 @@ def skip_witness() -> str:
     network = Network((2,), nodes)
     known = layer_oracle(network, 0, (2.0, 1.0), (0.0, 0.0), 1, False)
     assert (known.mid, known.difference, known.cut) == ((3.0,), 4.0, False)
-    return f"{network} from (0, 0) to (2, 1): the layer integral of x0 + x1 is 3, S(x) - S(x') is 4; the bypass carries 1"
+    return (
+        f"{network} from (0, 0) to (2, 1): the layer integral of x0 + x1 is 3, S(x) - S(x') is 4; the bypass carries 1"
+    )
 
 
 def space_witness() -> str:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 
-from ig_props.claims.claim import Claim
+from ig_props.attributors.protocol import Kind
+from ig_props.claims.claim import Cases, Claim
 
 FAMILIES = ("completeness", "axioms", "stieltjes", "layers", "contracts")
+
+
+def _form(kind: Kind) -> tuple[bool, bool]:
+    return kind.needs_layer, kind.is_map
+
+
+def _within(claim: Claim) -> Cases | None:
+    """The claim's examples for attributors whose answers have the form of one that makes it, none for others."""
+    forms, cases = {_form(kind) for kind in claim.kinds}, claim.cases
+    if cases is None:
+        return None
+    return lambda traits: cases(traits) if _form(traits.kind) in forms else None
 
 
 def claims() -> dict[str, Claim]:
@@ -18,7 +32,7 @@ def claims() -> dict[str, Claim]:
         for claim in import_module(f"ig_props.claims.{family}").CLAIMS:
             if claim.id in found:
                 raise ValueError(f"claim id {claim.id} is defined twice")
-            found[claim.id] = claim
+            found[claim.id] = replace(claim, cases=_within(claim))
     return found
 
 

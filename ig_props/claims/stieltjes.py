@@ -186,7 +186,9 @@ def jump_witness() -> str:
         left = sum(alpha[k] * (alpha[k + 1] - alpha[k]) for k in range(n))
         right = sum(alpha[k + 1] * (alpha[k + 1] - alpha[k]) for k in range(n))
         assert (left, right) == (0, 1)
-    return "with f and α jumping together at 1/2, left tags sum to 0 and right tags to 1 on every grid: no integral exists"
+    return (
+        "with f and α jumping together at 1/2, left tags sum to 0 and right tags to 1 on every grid: no integral exists"
+    )
 
 
 def _witness(id_: str, statement: str, witness: object, kind: ClaimKind = ClaimKind.THEOREM) -> Claim:

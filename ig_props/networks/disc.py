@@ -5,9 +5,9 @@ With z = x' + t (x - x'), t complex and |t - c| <= R for a real c, every value i
     centre + slope · (t - c) + w,   |w| <= radius,
 
 entry by entry, with real centre and slope (a first-order Taylor model: it keeps the linear part that plain discs would
-blow up). Adjoints are bounded by absolute values and the suprema of the activations' derivatives on their discs. A
-finite bound also shows that the gradient is analytic on the disc: the suprema are infinite wherever a pole or a zero of
-the softmax's denominator cannot be excluded. All discs are evaluated at once, in float64: every supremum is inflated by
+blow up). Adjoints are enclosed in plain discs, next to the product of suprema that is smaller on large discs. A finite
+bound also shows that the gradient is analytic on the disc: the suprema are infinite wherever a pole or a zero of the
+softmax's denominator cannot be excluded. All discs are evaluated at once, in float64: every supremum is inflated by
 `INFLATION`, every centre's rounding error is put into the radius with a share of `NOISE`, and what underflows counts as
 `TINY`; all are far above what float64 arithmetic and its exp, sinh, cosh, tanh and erfc can lose.
 """
@@ -47,6 +47,24 @@ class Activation:
     slope: Vector
     steepest: Vector
     curvature: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Adjoint:
+    """Derivatives of the score by a value: within radius of centre, and of absolute value at most size."""
+
+    centre: Vector
+    radius: Vector
+    size: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A network on discs: values (the input first), the activations of its elementwise steps, derivatives by values."""
+
+    forms: list[Form]
+    activations: list[Activation | None]
+    adjoints: list[Adjoint]
 
 
 def _form(centre: Vector, slope: Vector, radius: Vector, size: Vector) -> Form:
@@ -111,9 +129,8 @@ ACTIVATIONS: dict[str, Callable[[Vector, Vector], Activation]] = {
 }
 
 
-def _elementwise(step: Elementwise, z: Form, size: Vector) -> Form:
+def _elementwise(f: Activation, z: Form, size: Vector) -> Form:
     """The first-order model, or the plain disc f(centre) ± sup |f'| reach where that is smaller."""
-    f = ACTIVATIONS[step.name](z.centre, z.reach)
     slope = f.slope * z.slope
     radius = np.abs(f.slope) * z.radius + f.curvature * z.reach**2 / 2
     plain = f.steepest * z.reach
@@ -122,7 +139,7 @@ def _elementwise(step: Elementwise, z: Form, size: Vector) -> Form:
     return _form(f.value, np.where(flat, 0.0, slope), np.where(flat, plain, radius) + noise, size)
 
 
-def _softmax(z: Form, size: Vector) -> tuple[Vector, Vector]:
+def softmax(z: Form, size: Vector) -> tuple[Vector, Vector]:
     """y at the centre, and a bound of |y_k / y_k(centre) - 1|; infinite where the denominator may vanish.
 
     Relative to the largest class, Σ_j y_j exp(ζ_j) with |ζ_j| <= U_j differs from 1 by at most Σ_j y_j (exp(U_j) - 1).
@@ -144,13 +161,11 @@ def _forward(step: Step, operands: list[Form], size: Vector) -> Form:
         weight = step.weight.T / step.denominator
         noise = NOISE * ((np.abs(z.centre) + z.reach) @ np.abs(weight) + np.abs(step.bias))
         return _form(z.centre @ weight + step.bias, z.slope @ weight, z.radius @ np.abs(weight) + noise, size)
-    if isinstance(step, Elementwise):
-        return _elementwise(step, z, size)
     if isinstance(step, Concat):
         parts = (np.concatenate([getattr(v, name) for v in operands], axis=1) for name in Form.__dataclass_fields__)
         return Form(*parts)
     if isinstance(step, Softmax):
-        y, ratio = _softmax(z, size)
+        y, ratio = softmax(z, size)
         return _form(y, np.zeros_like(y), y * ratio + NOISE, size)
     other = operands[1]
     if isinstance(step, Add):
@@ -162,41 +177,61 @@ def _forward(step: Step, operands: list[Form], size: Vector) -> Form:
     return _form(centre, slope, radius + noise, size)
 
 
-def _through_softmax(adjoint: Vector, z: Form, size: Vector) -> Vector:
-    """|y_k| Σ_{j≠k} |y_j| (G_k + G_j) bounds |y_k Σ_j y_j (g_k - g_j)|, the adjoint of the operand."""
-    y, ratio = _softmax(z, size)
-    y = np.where(np.isfinite(ratio), (y + TINY) * (1.0 + ratio), math.inf) * INFLATION
+def _adjoint(centre: Vector, radius: Vector, size: Vector) -> Adjoint:
+    """With the rounding noise of the centre; of both bounds of the absolute value the smaller one counts."""
+    size = size * INFLATION
+    noisy = (radius + NOISE * np.abs(centre)) * INFLATION + TINY
+    return Adjoint(centre, noisy, np.fmin(size, (np.abs(centre) + noisy) * INFLATION))
+
+
+def _through_softmax(g: Adjoint, z: Form, size: Vector) -> Adjoint:
+    """y_k Σ_j y_j (g_k - g_j), the adjoint of the operand, without differences of nearly equal numbers."""
+    y, ratio = softmax(z, size)
+    upper = np.where(np.isfinite(ratio), (y + TINY) * (1.0 + ratio), math.inf) * INFLATION
     others = 1.0 - np.eye(y.shape[1])
-    bound: Vector = y * (adjoint * (y @ others) + (y * adjoint) @ others) * INFLATION
-    return bound
+    pairs, uppers = y[:, :, None] * y[:, None, :] * others, upper[:, :, None] * upper[:, None, :] * others
+    gaps = g.centre[:, :, None] - g.centre[:, None, :]
+    growth = (ratio[:, :, None] + ratio[:, None, :] + ratio[:, :, None] * ratio[:, None, :]) * INFLATION + NOISE
+    blur = pairs * growth * np.abs(gaps) + (uppers + NOISE * pairs) * (g.radius[:, :, None] + g.radius[:, None, :])
+    size_bound = (uppers * (g.size[:, :, None] + g.size[:, None, :])).sum(2)
+    return _adjoint((pairs * gaps).sum(2), blur.sum(2) * INFLATION, size_bound)
 
 
-def _backward(step: Step, adjoint: Vector, operands: list[Form], size: Vector) -> list[Vector]:
+def _backward(
+    step: Step, g: Adjoint, operands: list[Form], activation: Activation | None, size: Vector
+) -> list[Adjoint]:
     if isinstance(step, Linear):
-        return [adjoint @ np.abs(step.weight) / step.denominator]
-    if isinstance(step, Elementwise):
-        return [adjoint * ACTIVATIONS[step.name](operands[0].centre, operands[0].reach).steepest]
+        weight = step.weight / step.denominator
+        blur = (g.radius + NOISE * np.abs(g.centre)) @ np.abs(weight)
+        return [_adjoint(g.centre @ weight, blur, g.size @ np.abs(weight))]
+    if activation is not None:
+        f, z = activation, operands[0]
+        spread = np.fmin(f.curvature * z.reach, f.steepest + np.abs(f.slope)) + NOISE
+        blur = g.radius * f.steepest + np.abs(g.centre) * spread
+        return [_adjoint(g.centre * f.slope, blur, g.size * f.steepest)]
     if isinstance(step, Concat):
         cuts = np.cumsum([v.centre.shape[1] for v in operands])[:-1]
-        return list(np.split(adjoint, cuts, axis=1))
+        parts = zip(*(np.split(v, cuts, axis=1) for v in (g.centre, g.radius, g.size)), strict=True)
+        return [Adjoint(*part) for part in parts]
     if isinstance(step, Softmax):
-        return [_through_softmax(adjoint, operands[0], size)]
+        return [_through_softmax(g, operands[0], size)]
     if isinstance(step, Product):
-        return [adjoint * (np.abs(operands[k].centre) + operands[k].reach) for k in (1, 0)]
-    return [adjoint for _ in operands]
+        factors = [operands[k] for k in (1, 0)]
+        sizes = [np.abs(z.centre) + z.reach for z in factors]
+        blurs = [g.radius * b + np.abs(g.centre) * z.reach for b, z in zip(sizes, factors, strict=True)]
+        return [
+            _adjoint(g.centre * z.centre, blur, g.size * b) for z, b, blur in zip(factors, sizes, blurs, strict=True)
+        ]
+    return [g for _ in operands]
 
 
-def gradient_bounds(
-    network: Network,
-    target: int,
-    x: Sequence[float],
-    baseline: Sequence[float],
-    centres: Vector,
-    radii: Vector,
-) -> Vector:
-    """Upper bounds [discs, size] of |∂_iF(x' + t (x - x'))| for complex t with |t - centres| <= radii.
+def study(
+    network: Network, target: int, x: Sequence[float], baseline: Sequence[float], centres: Vector, radii: Vector
+) -> Study:
+    """Values and derivatives of score `target` at x' + t (x - x') for complex t with |t - centres| <= radii.
 
-    Infinite where the gradient is not shown to be analytic. Raises NetworkError for networks that are not analytic.
+    Bounds are infinite or not a number where the network is not shown to be analytic. Raises NetworkError for networks
+    with kinks.
     """
     if not network.analytic:
         raise NetworkError(f"bounds on complex discs need an analytic network, given one with {sorted(network.ops)}")
@@ -206,15 +241,28 @@ def gradient_bounds(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         first = start + np.asarray(centres, dtype=np.float64)[:, None] * distance
         noise = NOISE * (np.abs(start) + np.abs(distance) * (1.0 + size))
-        values = [_form(first, np.broadcast_to(distance, first.shape), noise, size)]
+        forms = [_form(first, np.broadcast_to(distance, first.shape), noise, size)]
+        activations: list[Activation | None] = []
         for step in steps:
-            values.append(_forward(step, [values[i] for i in step.operands], size))
-        adjoints = [np.zeros_like(value.centre) for value in values]
-        adjoints[-1][:, target] = 1.0
+            operands = [forms[i] for i in step.operands]
+            f = ACTIVATIONS[step.name](operands[0].centre, operands[0].reach) if isinstance(step, Elementwise) else None
+            activations.append(f)
+            forms.append(_forward(step, operands, size) if f is None else _elementwise(f, operands[0], size))
+        adjoints = [Adjoint(*(np.zeros_like(form.centre) for _ in range(3))) for form in forms]
+        for part in (adjoints[-1].centre, adjoints[-1].size):
+            part[:, target] = 1.0
         for k in range(len(steps), 0, -1):
             step = steps[k - 1]
-            passed = _backward(step, adjoints[k] * INFLATION, [values[i] for i in step.operands], size)
-            for i, part in zip(step.operands, passed, strict=True):
-                adjoints[i] = adjoints[i] + part
-        bounds = adjoints[0] * INFLATION
-        return np.where(np.isnan(bounds), math.inf, bounds)
+            passed = _backward(step, adjoints[k], [forms[i] for i in step.operands], activations[k - 1], size)
+            for i, more in zip(step.operands, passed, strict=True):
+                held = adjoints[i]
+                adjoints[i] = _adjoint(held.centre + more.centre, held.radius + more.radius, held.size + more.size)
+    return Study(forms, activations, adjoints)
+
+
+def gradient_bounds(
+    network: Network, target: int, x: Sequence[float], baseline: Sequence[float], centres: Vector, radii: Vector
+) -> Vector:
+    """Upper bounds [discs, size] of |∂_iF| on the discs of `study`; infinite where it is not shown to be analytic."""
+    bounds = study(network, target, x, baseline, centres, radii).adjoints[0].size
+    return np.where(np.isnan(bounds), math.inf, bounds)

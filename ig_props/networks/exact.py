@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from flint import fmpq, fmpq_mat
 
@@ -19,7 +20,7 @@ from ig_props.networks.network import Network, NetworkError
 ZERO, ONE = fmpq(0), fmpq(1)
 Vector = list[fmpq]
 Slopes = tuple[fmpq, fmpq]
-State = list[Slopes] | list[tuple[int, ...]] | None
+State = Sequence[Any] | None
 """Per entry of a gate: its lowest and highest slope, or for a maximum the operands that attain it."""
 
 

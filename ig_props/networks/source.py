@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -159,6 +160,8 @@ def _formula_step(op: Op, operands: list[list[Terms]]) -> list[Terms]:
 
 
 def _expression(texts: list[str]) -> str:
+    if len(texts) == 1 and re.fullmatch(r"x\[:, \d+\]", texts[0]):
+        return f"{texts[0]}.unsqueeze(1)"
     return f"({texts[0]}).unsqueeze(1)" if len(texts) == 1 else f"torch.stack([{', '.join(texts)}], dim=1)"
 
 

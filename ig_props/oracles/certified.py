@@ -38,6 +38,8 @@ RHO = np.array([1.6, 2.2, 3.0, 4.5, 7.0, 12.0, 30.0, 100.0])
 PANELS = 512
 SAMPLES = 128
 """Points per panel at which the interpolant's variation is measured."""
+CUTS = 8
+"""Cells per panel on which the rounding of other code is bounded."""
 ROUNDING = 4e-15
 """Float64 error per Chebyshev node of a transform by matrices of cosines, relative to the largest entry."""
 SLACK = 1.0 + 1e-9
@@ -187,6 +189,13 @@ def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Seq
         raise NoOracle(str(error)) from None
 
 
+def _cells(panels: list[Panel]) -> tuple[Vector, Vector]:
+    """Centres and half-widths of the panels, each cut into `CUTS`."""
+    centres, halves = (np.array([getattr(panel, name) for panel in panels]) for name in ("centre", "half"))
+    offsets = (2 * np.arange(CUTS) + 1) / CUTS - 1
+    return (centres[:, None] + halves[:, None] * offsets).ravel(), np.repeat(halves / CUTS, CUTS) * SLACK
+
+
 def _certify(network: Network, target: int, x: Floats, baseline: Floats) -> PathOracle:
     displacement = [arb(a) - arb(b) for a, b in zip(x, baseline, strict=True)]
     distance = np.array([_upper(d) for d in displacement])
@@ -218,8 +227,10 @@ def _certify(network: Network, target: int, x: Floats, baseline: Floats) -> Path
         variation += _variation(panel, levels[rows], sizes[rows].max(0), bound)
         at += panel.nodes
 
+    cells = _cells(panels)
+
     def rounding(eps: float, n_steps: int) -> Floats:
-        return smooth_rounding(network, target, x, baseline, eps, n_steps)
+        return smooth_rounding(network, target, x, baseline, eps, n_steps, cells)
 
     return PathOracle(
         mid=tuple(mid for mid, _ in enclosures),

@@ -147,7 +147,9 @@ def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Seq
 
     return PathOracle(
         mid=tuple(to_float(m) for m in mids),
-        radius=tuple((to_float(h) + _conversion(h) + _conversion(m)) * SLACK for h, m in zip(halves, mids, strict=True)),
+        radius=tuple(
+            (to_float(h) + _conversion(h) + _conversion(m)) * SLACK for h, m in zip(halves, mids, strict=True)
+        ),
         difference=(to_float(last - first), _conversion(last - first)),
         displacement=tuple(to_float(d) for d in displacement),
         variation=tuple(variation),

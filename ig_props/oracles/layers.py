@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from flint import fmpq
+from numpy.typing import NDArray
 
 from ig_props.networks.exact import ZERO, Piece, Vector, gradient, rational, restrict, states_at
 from ig_props.networks.lowering import Concat, Elementwise, Linear, Maximum, lower
@@ -15,6 +16,8 @@ from ig_props.networks.network import Network, NetworkError, Node
 from ig_props.oracles.exact import SLACK, Windows, to_float
 from ig_props.oracles.oracle import Floats, NoOracle
 from ig_props.quadrature import VARIATION_CONSTANT
+
+Vector64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,20 @@ class LayerOracle:
     ties: bool
     window: tuple[Windows, Floats, Floats]
 
-    def quadrature(self, n_steps: int, constant: float = VARIATION_CONSTANT) -> np.ndarray:
+    def quadrature(self, n_steps: int, constant: float = VARIATION_CONSTANT) -> Vector64:
         """`RS.bounded_variation`: sums with tags in cells no longer than c/n are off by at most V(f) max|α'| c/n."""
-        return np.array(self.variation) * np.array(self.speed) * constant / n_steps
+        bound: Vector64 = np.array(self.variation) * np.array(self.speed) * constant / n_steps
+        return bound
 
-    def rounding(self, eps: float, n_steps: int) -> np.ndarray:
+    def rounding(self, eps: float, n_steps: int) -> Vector64:
         """Rounding of sums of n products of slopes and increments, and of kinks that rounding moves."""
         windows, x, baseline = self.window
         measure, lost = windows.measure(x, baseline, eps)
         slope, reach, speed = (np.array(v) for v in (self.slope, self.reach, self.speed))
         own = eps * (2 * n_steps + 2 * self.operations + 16) * slope * reach
         kinks = 2.0 * slope * speed * (2.0 * measure + lost * VARIATION_CONSTANT / n_steps)
-        return (own + kinks) * SLACK
+        bound: Vector64 = (own + kinks) * SLACK
+        return bound
 
 
 def is_cut(network: Network, layer: int) -> bool:
@@ -80,7 +85,7 @@ def head(network: Network, layer: int) -> Network:
     return Network(network.shapes[layer], tuple(nodes))
 
 
-def _magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float]) -> list[np.ndarray]:
+def _magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float]) -> list[Vector64]:
     values = [np.maximum(np.abs(np.array(x)), np.abs(np.array(baseline)))]
     for step in lower(network):
         operands = [values[i] for i in step.operands]
@@ -98,7 +103,7 @@ def _magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float])
     return values
 
 
-def _slopes(network: Network, target: int, layer: int) -> np.ndarray:
+def _slopes(network: Network, target: int, layer: int) -> Vector64:
     """Bounds of |∂_k s| for every entry of a value over all kink states."""
     steps = lower(network)
     sizes = [network.size, *(s.size for s in steps)]

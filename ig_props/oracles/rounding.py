@@ -12,8 +12,10 @@ that code, with u = eps / 2 the unit roundoff:
   at most n 2^-50: the Gauss-Legendre weights of widespread float64 libraries are up to n · 5.3 · 2^-53 off in total.
 
 Every value carries a bound of its magnitude on the segment and a bound of its absolute error; every adjoint as well.
-Derivatives are bounded by their suprema, so a bound holds at every point of the segment; gradients that change because
-rounding carries a pre-activation across a kink are not in it. The bounds are themselves float64 sums of products of
+Derivatives are bounded by their suprema, so a bound holds at every point of the segment: suprema over all arguments or,
+for analytic networks whose segment is cut into cells, over each cell's arguments (`networks/disc.py`), where signed
+derivatives and probabilities behind a softmax are far smaller. Gradients that change because rounding carries a
+pre-activation across a kink are not in it. The bounds are themselves float64 sums of products of
 non-negative numbers, whose own relative rounding error `INFLATION` covers.
 """
 
@@ -22,9 +24,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ig_props.networks import disc
 from ig_props.networks.lowering import Add, Concat, Elementwise, Linear, Maximum, Product, Softmax, Step, Vector, lower
 from ig_props.networks.network import Network, NetworkError
 
@@ -45,8 +49,8 @@ class Activation:
     quarter of it for z φ(z) and the rounding of z² in the exponent.
     """
 
-    slope: float
-    curvature: float
+    slope: Any
+    curvature: Any
     ulps: float
 
 
@@ -56,7 +60,7 @@ ACTIVATIONS = {
     "tanh": Activation(1.0, 0.76981, 2 * LIBRARY + 2),
     "sigmoid": Activation(0.25, 0.096226, LIBRARY + 2),
     "softplus": Activation(1.0, 0.25, LIBRARY + 4),
-    "gelu": Activation(1.12905, 0.797885, 2 * LIBRARY),
+    "gelu": Activation(1.12891, 0.797885, 2 * LIBRARY),
 }
 """tanh'' peaks at 4/(3√3), sigmoid'' at 1/(6√3), softplus'' at 1/4; gelu' at √2, gelu'' = φ(z)(2 - z²) at 0."""
 
@@ -86,7 +90,10 @@ def format_of(eps: float) -> Format:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """For every entry of a flat value or adjoint on the segment: its magnitude and the error of the computed one."""
+    """For every entry of a flat value or adjoint: its magnitude and the error of the computed one.
+
+    The last axis are the entries; a first one, if there is one, are the cells of the segment.
+    """
 
     size: Vector
     error: Vector
@@ -96,10 +103,42 @@ class Bounds:
         return self.size + self.error
 
 
-def _activation(step: Elementwise) -> Activation:
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What is known on each cell of the segment: the network's study and the cells' radii as a column."""
+
+    study: disc.Study
+    radii: Vector
+
+    def value(self, k: int, bounds: Bounds) -> Bounds:
+        """The bounds of value k with the smaller of both magnitudes."""
+        form = self.study.forms[k]
+        return Bounds(np.fmin(bounds.size, np.abs(form.centre) + form.reach), bounds.error)
+
+    def adjoint(self, k: int, bounds: Bounds) -> Bounds:
+        return Bounds(np.fmin(bounds.size, self.study.adjoints[k].size), bounds.error)
+
+
+def _activation(step: Elementwise, error: Vector, operand: int, cells: Cells | None) -> Activation:
+    """Suprema over all arguments, or over those within `error` of each cell's where they are smaller."""
     if step.name == "leaky_relu":
         return Activation(max(1.0, abs(step.slope)), 0.0, 0.0)
-    return ACTIVATIONS[step.name]
+    everywhere = ACTIVATIONS[step.name]
+    if cells is None:
+        return everywhere
+    form = cells.study.forms[operand]
+    local = disc.ACTIVATIONS[step.name](form.centre, form.reach + error)
+    slope, curvature = np.fmin(local.steepest, everywhere.slope), np.fmin(local.curvature, everywhere.curvature)
+    return Activation(slope, curvature, everywhere.ulps)
+
+
+def _probabilities(step: Softmax, z: Bounds, cells: Cells | None) -> Vector:
+    """Upper bounds of the softmax within the error of its operand."""
+    if cells is None:
+        return np.ones_like(z.size)
+    form = cells.study.forms[step.operands[0]]
+    y, ratio = disc.softmax(disc.Form(form.centre, form.slope, form.radius + z.error, form.reach), cells.radii)
+    return np.fmin(1.0, (y + disc.TINY) * (1.0 + ratio))
 
 
 def _reach(step: Elementwise, size: Vector) -> Vector:
@@ -114,24 +153,23 @@ def _reach(step: Elementwise, size: Vector) -> Vector:
 def _join(values: Sequence[Bounds]) -> Bounds:
     if len(values) == 1:
         return values[0]
-    return Bounds(np.concatenate([v.size for v in values]), np.concatenate([v.error for v in values]))
+    return Bounds(*(np.concatenate([getattr(v, name) for v in values], axis=-1) for name in ("size", "error")))
 
 
-def _forward(step: Step, operands: list[Bounds], form: Format) -> Bounds:
+def _forward(step: Step, operands: list[Bounds], form: Format, cells: Cells | None) -> Bounds:
     eps, unit, z = form.eps, form.eps / 2, operands[0]
     if isinstance(step, Linear):
-        weight, bias = np.abs(step.weight) / step.denominator, np.abs(step.bias)
-        size = weight @ z.size + bias
-        lost = form.gamma(step.fan_in + 2) * (weight @ z.computed + bias) + (step.fan_in + 2) * form.spacing
-        return Bounds(size, weight @ z.error + lost)
+        weight, bias = np.abs(step.weight.T) / step.denominator, np.abs(step.bias)
+        lost = form.gamma(step.fan_in + 2) * (z.computed @ weight + bias) + (step.fan_in + 2) * form.spacing
+        return Bounds(z.size @ weight + bias, z.error @ weight + lost)
     if isinstance(step, Elementwise):
         size = _reach(step, z.size)
         if step.name in {"relu", "abs"}:
             return Bounds(size, z.error)
-        if step.name == "softplus" and float(z.computed.max()) >= math.log(form.largest):
+        if step.name == "softplus" and not float(z.computed.max()) < math.log(form.largest):
             return Bounds(size, np.full_like(size, math.inf))
         share = 2 * eps if step.name == "leaky_relu" else LIBRARY * eps
-        error = _activation(step).slope * z.error
+        error = _activation(step, z.error, step.operands[0], cells).slope * z.error
         return Bounds(size, error + share * (size + error) + form.spacing)
     if isinstance(step, Maximum):
         both = _join(operands)
@@ -139,17 +177,30 @@ def _forward(step: Step, operands: list[Bounds], form: Format) -> Bounds:
     if isinstance(step, Concat):
         return _join(operands)
     if isinstance(step, Softmax):
-        # |∂y_k/∂z_j| sums to at most 2 y_k (1 - y_k) <= 1/2 over j; z - max z is rounded before it is exponentiated.
-        share = 2 * LIBRARY * eps + (4 * float(z.computed.max()) + step.size + 4) * unit
-        inner = min(1.0, float(z.error.max()) / 2)
-        own = share / (1 - share) if share < 1 else math.inf
-        return Bounds(np.ones(step.size), np.full(step.size, inner + own + 2 * form.spacing))
+        return _softmax(step, z, form, cells)
     other = operands[1]
     if isinstance(step, Add):
         error = z.error + other.error
         return Bounds(z.size + other.size, error + unit * (z.computed + other.computed))
     error = z.size * other.error + z.error * other.computed
     return Bounds(z.size * other.size, error + unit * z.computed * other.computed + form.spacing)
+
+
+def _pairs(values: Vector, weights: Vector) -> Vector:
+    """Σ_{j≠k} weights_j (values_k + values_j)."""
+    others = 1.0 - np.eye(values.shape[-1])
+    total: Vector = values * (weights @ others) + (weights * values) @ others
+    return total
+
+
+def _softmax(step: Softmax, z: Bounds, form: Format, cells: Cells | None) -> Bounds:
+    """∂y_k/∂z moves y_k by Σ_j y_k y_j (δ_k - δ_j), at most max |δ| / 2; z - max z is rounded before exp."""
+    y = _probabilities(step, z, cells)
+    widest = z.computed.max(-1, keepdims=True)
+    share = 2 * LIBRARY * form.eps + (4 * widest + step.size + 4) * form.eps / 2
+    own = np.where(share < 1, share / (1 - share), math.inf)
+    moved = np.fmin(y * _pairs(z.error, y), np.fmin(1.0, z.error.max(-1, keepdims=True) / 2))
+    return Bounds(y, moved + own * y + 2 * form.spacing)
 
 
 def _scale(adjoint: Bounds, factor: Bounds, form: Format) -> Bounds:
@@ -161,41 +212,44 @@ def _scale(adjoint: Bounds, factor: Bounds, form: Format) -> Bounds:
 
 def _largest_other(values: Vector) -> Vector:
     """For each entry the largest of the others (0 when there is none)."""
-    if len(values) == 1:
-        return np.zeros(1)
-    top = int(np.argmax(values))
-    result = np.full_like(values, values[top])
-    result[top] = np.delete(values, top).max()
-    return result
+    count = values.shape[-1]
+    ordered = np.sort(values, axis=-1)
+    second = ordered[..., -2:-1] if count > 1 else np.zeros_like(ordered)
+    top = np.arange(count) == values.argmax(-1)[..., None]
+    return np.where(top, second, ordered[..., -1:])
 
 
-def _through_softmax(adjoint: Bounds, y: Bounds, form: Format) -> Bounds:
-    """y_k (g_k - Σ_j g_j y_j): its size is at most y_k (1 - y_k) (|g_k| + max_{j≠k} |g_j|)."""
-    count, unit = len(y.size), form.eps / 2
-    spread = adjoint.size + _largest_other(adjoint.size)
-    mean = float(adjoint.error.max() + adjoint.computed @ y.error)
-    lost = form.gamma(count + 1) * float(adjoint.computed @ y.computed) + count * form.spacing
-    inner = Bounds(spread, adjoint.error + mean + lost)
-    inner = Bounds(spread, inner.error + unit * (adjoint.computed + float(adjoint.size.max()) + mean + lost))
-    outer = _scale(inner, y, form)
-    return Bounds(spread / 4, outer.error)
+def _through_softmax(g: Bounds, y: Bounds, form: Format) -> Bounds:
+    """y_k (g_k - Σ_j g_j y_j): its size is at most y_k Σ_{j≠k} y_j (|g_k| + |g_j|), and y_k (1 - y_k) <= 1/4."""
+    count, unit = y.size.shape[-1], form.eps / 2
+    widest = g.size + _largest_other(g.size)
+    spread = np.fmin(widest, _pairs(g.size, y.size))
+    mean = np.fmin((g.error * y.size).sum(-1, keepdims=True), g.error.max(-1, keepdims=True))
+    mean = mean + (g.computed * y.error).sum(-1, keepdims=True)
+    summed = (g.computed * y.computed).sum(-1, keepdims=True)
+    lost = form.gamma(count + 1) * summed + count * form.spacing
+    top = np.fmin(g.size.max(-1, keepdims=True), (g.size * y.size).sum(-1, keepdims=True))
+    inner = Bounds(spread, g.error + mean + lost + unit * (g.computed + top + mean + lost))
+    return Bounds(np.fmin(widest / 4, y.size * spread), _scale(inner, y, form).error)
 
 
-def _backward(step: Step, adjoint: Bounds, operands: list[Bounds], own: Bounds, form: Format) -> list[Bounds]:
+def _backward(
+    step: Step, adjoint: Bounds, operands: list[Bounds], own: Bounds, form: Format, cells: Cells | None
+) -> list[Bounds]:
     """Bounds of what the step passes on to each of its operands."""
     if isinstance(step, Linear):
-        weight = np.abs(step.weight.T) / step.denominator
+        weight = np.abs(step.weight) / step.denominator
         terms = int(np.count_nonzero(step.weight, axis=0).max(initial=0)) + 2
-        lost = form.gamma(terms) * (weight @ adjoint.computed) + terms * form.spacing
-        return [Bounds(weight @ adjoint.size, weight @ adjoint.error + lost)]
+        lost = form.gamma(terms) * (adjoint.computed @ weight) + terms * form.spacing
+        return [Bounds(adjoint.size @ weight, adjoint.error @ weight + lost)]
     if isinstance(step, Elementwise):
-        function, size = _activation(step), np.ones(step.size)
         if step.name in {"relu", "abs"}:
             return [adjoint]
+        function = _activation(step, operands[0].error, step.operands[0], cells)
         error = function.curvature * operands[0].error + function.ulps * form.eps
         if step.name == "leaky_relu":
             error = error + 2 * form.eps * function.slope
-        return [_scale(adjoint, Bounds(function.slope * size, error), form)]
+        return [_scale(adjoint, Bounds(function.slope * np.ones_like(adjoint.size), error), form)]
     if isinstance(step, Maximum):
         lengths = [len(v.size) for v in operands]
         size, error, count = (np.zeros(sum(lengths)) for _ in range(3))
@@ -206,7 +260,7 @@ def _backward(step: Step, adjoint: Bounds, operands: list[Bounds], own: Bounds, 
         error = error + form.gamma(int(count.max())) * (size + error)
         return _split(Bounds(size, error), lengths)
     if isinstance(step, Concat):
-        return _split(adjoint, [len(v.size) for v in operands])
+        return _split(adjoint, [v.size.shape[-1] for v in operands])
     if isinstance(step, Softmax):
         return [_through_softmax(adjoint, own, form)]
     if isinstance(step, Product):
@@ -216,7 +270,7 @@ def _backward(step: Step, adjoint: Bounds, operands: list[Bounds], own: Bounds, 
 
 def _split(adjoint: Bounds, lengths: Sequence[int]) -> list[Bounds]:
     cuts = np.cumsum(lengths)[:-1]
-    pairs = zip(np.split(adjoint.size, cuts), np.split(adjoint.error, cuts), strict=True)
+    pairs = zip(np.split(adjoint.size, cuts, axis=-1), np.split(adjoint.error, cuts, axis=-1), strict=True)
     return [Bounds(size, error) for size, error in pairs]
 
 
@@ -227,40 +281,47 @@ def _points(network: Network, x: Sequence[float], baseline: Sequence[float], for
     return Bounds(np.maximum(*ends), 4 * form.eps * (ends[0] + ends[1]) + form.spacing)
 
 
-def _values(network: Network, start: Bounds, form: Format) -> list[Bounds]:
+def _values(network: Network, start: Bounds, form: Format, cells: Cells | None = None) -> list[Bounds]:
     """Bounds of every value on the segment, the input first; infinite errors from the first possible overflow on."""
+    if cells is not None:
+        blank = np.zeros_like(cells.study.forms[0].centre)
+        start = cells.value(0, Bounds(start.size + blank, start.error + blank))
     values = [start]
-    for step in lower(network):
-        value = _forward(step, [values[i] for i in step.operands], form)
+    for k, step in enumerate(lower(network)):
+        value = _forward(step, [values[i] for i in step.operands], form, cells)
+        if cells is not None:
+            value = cells.value(k + 1, value)
         if not float(value.computed.max()) < form.largest / 4:
-            value = Bounds(value.size, np.full(step.size, math.inf))
+            value = Bounds(value.size, np.full_like(value.size, math.inf))
         values.append(value)
     return values
 
 
-def _gradient(network: Network, target: int, values: list[Bounds], form: Format) -> Bounds:
+def _gradient(network: Network, target: int, values: list[Bounds], form: Format, cells: Cells | None = None) -> Bounds:
     """Bounds of ∂F_target by the input over the segment and over all activation patterns."""
     steps = lower(network)
-    one = np.zeros(network.classes)
-    one[target] = 1.0
-    sizes: list[Vector | None] = [None] * len(values)
-    errors: list[Vector] = [np.zeros(0)] * len(values)
-    sizes[-1], errors[-1] = one, np.zeros(network.classes)
+    adjoints: list[Bounds | None] = [None] * len(values)
+    seed = np.zeros_like(values[-1].size)
+    seed[..., target] = 1.0
+    adjoints[-1] = Bounds(seed, np.zeros_like(seed))
     for k in range(len(steps), 0, -1):
-        size, step = sizes[k], steps[k - 1]
-        if size is None:
+        adjoint, step = adjoints[k], steps[k - 1]
+        if adjoint is None:
             continue
+        if cells is not None:
+            adjoint = cells.adjoint(k, adjoint)
         operands = [values[i] for i in step.operands]
-        passed = _backward(step, Bounds(size, errors[k]), operands, values[k], form)
+        passed = _backward(step, adjoint, operands, values[k], form, cells)
         for i, part in zip(step.operands, passed, strict=True):
-            before = sizes[i]
-            if before is None:
-                sizes[i], errors[i] = part.size, part.error
-            else:
-                total, error = before + part.size, errors[i] + part.error
-                sizes[i], errors[i] = total, error + form.eps / 2 * (total + error)
-    size = sizes[0]
-    return Bounds(np.zeros(network.size), np.zeros(network.size)) if size is None else Bounds(size, errors[0])
+            held = adjoints[i]
+            if held is not None:
+                size, error = held.size + part.size, held.error + part.error
+                part = Bounds(size, error + form.eps / 2 * (size + error))
+            adjoints[i] = part
+    first = adjoints[0]
+    if first is None:
+        return Bounds(np.zeros_like(values[0].size), np.zeros_like(values[0].size))
+    return first if cells is None else cells.adjoint(0, first)
 
 
 def _floats(values: Vector) -> tuple[float, ...]:
@@ -269,24 +330,34 @@ def _floats(values: Vector) -> tuple[float, ...]:
 
 
 def smooth_rounding(
-    network: Network, target: int, x: Sequence[float], baseline: Sequence[float], eps: float, n_steps: int
+    network: Network,
+    target: int,
+    x: Sequence[float],
+    baseline: Sequence[float],
+    eps: float,
+    n_steps: int,
+    cells: tuple[Vector, Vector] | None = None,
 ) -> tuple[float, ...]:
     """Bound of the rounding error of attribution i, in the unit of the score; see the module for what is assumed.
 
-    x, baseline: flat points of `network.size` numbers. Infinite where the format may overflow or n_steps · eps reaches
-    2. Changes of the gradient at kinks that rounding carries a pre-activation across are not included.
+    x, baseline: flat points of `network.size` numbers. cells: centres and half-widths of intervals that cover [0, 1];
+    they sharpen the bound of analytic networks. Infinite where the format may overflow or n_steps · eps reaches 2.
+    Changes of the gradient at kinks that rounding carries a pre-activation across are not included.
     """
     form = format_of(eps)
-    with np.errstate(invalid="ignore", over="ignore"):
-        values = _values(network, _points(network, x, baseline, form), form)
-        gradient = _gradient(network, target, values, form)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        start = _points(network, x, baseline, form)
+        gradients = [_gradient(network, target, _values(network, start, form), form)]
+        if cells is not None:
+            known = Cells(disc.study(network, target, x, baseline, *cells), np.asarray(cells[1])[:, None])
+            gradients.append(_gradient(network, target, _values(network, start, form, known), form, known))
         distance = np.abs(np.array(x, dtype=np.float64) - np.array(baseline, dtype=np.float64))
         share = form.gamma(n_steps + BOOKKEEPING) + n_steps * WEIGHTS
-        summed = gradient.error + share * gradient.computed
-        bound = distance * summed + (n_steps + BOOKKEEPING) * form.spacing * (1 + distance)
-        if not float((distance * gradient.computed).max(initial=0.0)) * n_steps < form.largest / 4:
-            bound = np.where(distance > 0, math.inf, 0.0)
-        return _floats(np.where(distance > 0, bound, 0.0))
+        bounds = [g.error + share * g.computed for g in gradients]
+        best = np.atleast_2d(bounds[0] if cells is None else np.fmin(*bounds)).max(0)
+        largest = (distance * gradients[0].computed).max(initial=0.0) * n_steps
+        total = distance * best + (n_steps + BOOKKEEPING) * form.spacing * (1 + distance)
+        return _floats(np.where(distance > 0, total if largest < form.largest / 4 else math.inf, 0.0))
 
 
 def preactivation_errors(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Coordinates of a point that are printed before it is cut short."""
+MODEL = ("model", "inputs", "baselines", "target", "layer")
+"""Parameters of a check on a person's own model."""
 BAD = (Verdict.REFUTED, Verdict.CRASHED)
 
 
@@ -173,17 +175,14 @@ def grouped_reasons(findings: Iterable[Finding]) -> list[tuple[str, int, list[st
 def parameters(run: Run) -> str:
     """The parameters that change a number, as words."""
     p = run.parameters
-    words = [
-        f"{name} {p[name]}" for name in ("profile", "seed", "jobs", "as", "stage", "timeout") if p.get(name) is not None
-    ]
-    words += [f"{name} = {value}" for name, value in (p.get("args") or {}).items()]
-    for name in ("claims", "accepts"):
-        if p.get(name):
-            words.append(f"{name} {','.join(p[name])}")
-    words += [str(p[name]) for name in ("dtype", "device") if p.get(name)]
+    words = [str(p[name]) for name in ("dtype", "device") if p.get(name)]
     words += [
-        f"{name} {p[name]}" for name in ("model", "inputs", "baselines", "target", "layer") if p.get(name) is not None
+        f"{name} {p[name]:g}" if isinstance(p[name], float) else f"{name} {p[name]}"
+        for name in ("profile", "seed", "jobs", "timeout", "as", "stage", *MODEL)
+        if p.get(name) is not None
     ]
+    words += [f"{name}={value}" for name, value in (p.get("args") or {}).items()]
+    words += [f"{name} {','.join(p[name])}" for name in ("claims", "accepts") if p.get(name)]
     return " · ".join([*words, "strict"] if run.strict else words)
 
 

@@ -56,6 +56,10 @@ def _labelled(lines: Iterable[tuple[str, str]]) -> Table:
     return grid
 
 
+def _once(label: str, sentences: Iterable[str]) -> list[tuple[str, str]]:
+    return [(label if k == 0 else "", sentence) for k, sentence in enumerate(sentences)]
+
+
 def header(run: Run) -> Text:
     """Every parameter that changes a number."""
     text = Text(", ".join(run.attributors), style="bold")
@@ -107,8 +111,7 @@ def _lines(findings: Iterable[Finding], style: str) -> Table:
     grid.add_column(no_wrap=True, style=style)
     grid.add_column(overflow="fold")
     for f in findings:
-        replay = f"  ({f.replay})" if f.replay else ""
-        grid.add_row(Text(f.claim), Text(describe.headline(f) + replay))
+        grid.add_row(Text(f.claim), Text(describe.headline(f)))
     return grid
 
 
@@ -116,10 +119,8 @@ def _failures(run: Run, findings: list[Finding], verbose: bool) -> Iterator[Rend
     bad = describe.by_simplicity(f for f in findings if f.declared and f.verdict in describe.BAD)
     fresh = [f for f in bad if not run.judgement.excuses(f)]
     shared = describe.shared_diagnosis(fresh)
-    for sentence in shared:
-        yield Text.assemble(("Diagnosis: ", "bold"), sentence)
     if shared:
-        yield Text("")
+        yield Group(_labelled(_once("Diagnosis", shared)), Text(""))
     shown = fresh if verbose else fresh[:BLOCKS]
     for f in shown:
         yield block(f, known=shared, style=STYLES[str(f.verdict)])
@@ -138,8 +139,9 @@ def _warnings(findings: list[Finding], verbose: bool) -> Iterator[RenderableType
     if imprecise:
         yield Rule(Text("warnings: imprecise", style="yellow"), align="left", style="dim")
         yield Text("Larger than rounding in the working dtype, but explained by float32 inside the computation.")
-        for sentence in describe.shared_diagnosis(imprecise):
-            yield Text.assemble(("Diagnosis: ", "bold"), sentence)
+        shared = describe.shared_diagnosis(imprecise)
+        if shared:
+            yield _labelled(_once("Diagnosis", shared))
         yield Group(_lines(describe.by_simplicity(imprecise), "yellow"), Text(""))
     information = [f for f in findings if not f.declared and f.verdict in describe.BAD]
     if information:
@@ -205,7 +207,7 @@ def report(run: Run, *, verbose: bool = False) -> Group:
 def plain(renderable: RenderableType, width: int = 100) -> str:
     """A report as text without colour."""
     console = Console(file=io.StringIO(), width=width, no_color=True, highlight=False, legacy_windows=False)
-    console.print(renderable)
+    console.print(renderable, crop=False)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
@@ -214,7 +216,7 @@ def show(*renderables: RenderableType) -> None:
     """Print to standard output; where that is no terminal, without the spaces that rich fills lines with."""
     console = Console(highlight=False)
     if console.is_terminal:
-        console.print(*renderables, sep="\n")
+        console.print(*renderables, sep="\n", crop=False)
     else:
         sys.stdout.write(plain(Group(*renderables), console.width))
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from ig_props.attributors.protocol import Traits
 from ig_props.claims.case import Case, Point, Situation
 from ig_props.networks.network import Network, Shape
 from ig_props.strategies import networks as nets
+from ig_props.strategies.networks import choice, vector
 
 Draw = st.DrawFn
 LATTICE = (1.0, 0.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1.5, -1.5, 0.25, -2.5)
@@ -41,23 +43,24 @@ class Space:
     fixed: dict[str, object] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=64)
 def point(size: int) -> st.SearchStrategy[Point]:
     """A point on a coarse lattice, where kinks and ties are hit, or now and then on a fine one or far out."""
-    coarse = st.lists(st.sampled_from(LATTICE), min_size=size, max_size=size)
+    coarse = vector(size, LATTICE)
     fine = st.lists(st.integers(-256, 256).map(lambda k: k / 64), min_size=size, max_size=size)
     far = coarse.map(lambda p: [64.0 * v for v in p])
-    return st.sampled_from((0, 0, 0, 0, 1, 1, 2)).flatmap(lambda k: (coarse, fine, far)[k]).map(tuple)
+    return choice((0, 0, 0, 0, 1, 1, 2)).flatmap(lambda k: (coarse, fine, far)[k]).map(tuple)
 
 
 @st.composite
 def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool) -> tuple[Point, ...]:
     """Zero, one constant, lattice points per sample, or points that share some or all coordinates with the input."""
-    kind = draw(st.sampled_from(("zero", "lattice", "shared", "constant", "row", "input")))
+    kind = draw(choice(("zero", "lattice", "shared", "constant", "row", "input")))
     size = len(inputs[0])
     if zero_only or kind == "zero":
         return tuple((0.0,) * size for _ in inputs)
     if kind == "constant":
-        return tuple((value,) * size for value in [draw(st.sampled_from(LATTICE))] for _ in inputs)
+        return tuple((value,) * size for value in [draw(choice(LATTICE))] for _ in inputs)
     if kind == "row":
         row = draw(point(size))
         return tuple(row for _ in inputs)
@@ -89,7 +92,7 @@ def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: 
     target = "tensor" if "mixed-targets" in accepts else "int"
     if not space.situations:
         return Situation(dtype="float64", target=target)
-    dtype = "float64" if space.precise else draw(st.sampled_from(dtypes))
+    dtype = "float64" if space.precise else draw(choice(tuple(dtypes)))
     layouts = ["contiguous"] * 5 + ["transposed", "strided", "expanded"]
     layouts += ["channels_last"] * 2 if len(shape) == 3 else []
     kinds = [target] * 3 + ["int"] * 2
@@ -98,17 +101,17 @@ def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: 
     forms = ["tensor"] * 5
     for accept, form in (("no-baseline", "none"), ("scalar-baseline", "scalar"), ("broadcast-baseline", "row")):
         forms += [form] * 2 if accept in accepts else []
-    parts = st.sampled_from((1, 1, 1, 2)) if "tuples" in accepts and shape[0] > 1 else st.just(1)
-    chunks = st.sampled_from((0, 0, 1, 2, 3, 5, 7)) if "chunking" in accepts else st.just(0)
+    parts = choice((1, 1, 1, 2)) if "tuples" in accepts and shape[0] > 1 else st.just(1)
+    chunks = choice((0, 0, 1, 2, 3, 5, 7)) if "chunking" in accepts else st.just(0)
 
     def flag(accept: str | None = None) -> bool:
-        return draw(st.sampled_from(OFF_ON)) if accept is None or accept in accepts else False
+        return draw(choice(OFF_ON)) if accept is None or accept in accepts else False
 
     return Situation(
         dtype=dtype,
-        layout=draw(st.sampled_from(layouts)),
-        target=draw(st.sampled_from(kinds)),
-        baseline=draw(st.sampled_from(forms)),
+        layout=draw(choice(tuple(layouts))),
+        target=draw(choice(tuple(kinds))),
+        baseline=draw(choice(tuple(forms))),
         parts=draw(parts),
         chunk=draw(chunks),
         no_grad=flag(),
@@ -130,9 +133,9 @@ def cases(draw: Draw, traits: Traits, space: Space) -> Case:
         shapes += list(space.shapes)
     if space.images and "images" in accepts:
         shapes += [IMAGES[0]] * 2 + list(IMAGES) if shapes else list(IMAGES)
-    shape = draw(st.sampled_from(shapes))
+    shape = draw(choice(tuple(shapes)))
     classes = draw(st.integers(1, space.max_classes))
-    network = draw(draw(st.sampled_from(space.families))(shape, classes))
+    network = draw(draw(choice(space.families))(shape, classes))
     return draw(around(network, traits, space))
 
 
@@ -140,9 +143,9 @@ def cases(draw: Draw, traits: Traits, space: Space) -> Case:
 def around(draw: Draw, network: Network, traits: Traits, space: Space) -> Case:
     """Points, targets, steps and a situation for a given network."""
     accepts, size = traits.accepts, math.prod(network.input_shape)
-    rows = draw(st.sampled_from((1, 1, 2, 3, 5, 9))) if space.batches and "batches" in accepts else 1
+    rows = draw(choice((1, 1, 2, 3, 5, 9))) if space.batches and "batches" in accepts else 1
     situation = draw(situations(traits, space, network.input_shape, network.classes, rows))
-    same = draw(st.sampled_from((False,) * 5 + (True,)))
+    same = draw(choice((False,) * 5 + (True,)))
     inputs = (draw(point(size)),) * rows if same else tuple(draw(point(size)) for _ in range(rows))
     starts = draw(baselines(inputs, "baselines" not in accepts))
     if situation.dtype == "int64":
@@ -151,7 +154,7 @@ def around(draw: Draw, network: Network, traits: Traits, space: Space) -> Case:
         targets = (draw(st.integers(0, network.classes - 1)),) * rows
     else:
         targets = tuple(draw(st.integers(0, network.classes - 1)) for _ in range(rows))
-    n_steps = draw(st.sampled_from(admissible_steps(traits, space.steps))) if traits.has_steps else 50
+    n_steps = draw(choice(tuple(admissible_steps(traits, space.steps)))) if traits.has_steps else 50
     case = Case(network, inputs, starts, targets, n_steps, situation)
     return replace(case, situation=settled(case))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -33,6 +35,7 @@ from ig_props.networks.network import (
 )
 
 Draw = st.DrawFn
+T = TypeVar("T")
 WEIGHTS = (1.0, -1.0, 0.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1.5, -1.5, 0.25, -0.75, 4.0)
 BIASES = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -1.5, 0.25)
 SCALES = (1.0,) * 8 + (2.0**-8, 2.0**8, 2.0**-22, 2.0**22, 2.0**-40)
@@ -40,12 +43,23 @@ GATES: tuple[Op, ...] = (Relu(), Relu(), LeakyRelu(0.25), Abs())
 CURVES: tuple[Op, ...] = (Tanh(), Sigmoid(), Softplus(), Gelu())
 
 
+@lru_cache(maxsize=256)
+def choice(pool: tuple[T, ...]) -> st.SearchStrategy[T]:
+    """`st.sampled_from`, made once per pool: building and validating strategies costs more than drawing from them."""
+    return st.sampled_from(pool)
+
+
+@lru_cache(maxsize=256)
+def vector(size: int, pool: tuple[float, ...]) -> st.SearchStrategy[list[float]]:
+    return st.lists(choice(pool), min_size=size, max_size=size)
+
+
 def weights() -> st.SearchStrategy[float]:
-    return st.sampled_from(WEIGHTS)
+    return choice(WEIGHTS)
 
 
 def _row(draw: Draw, size: int, pool: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(draw(st.lists(st.sampled_from(pool), min_size=size, max_size=size)))
+    return tuple(draw(vector(size, pool)))
 
 
 def affine_op(draw: Draw, inputs: int, outputs: int, *, biased: bool = True, scale: float = 1.0) -> Affine:
@@ -84,9 +98,9 @@ class Builder:
 
 
 def _gate(draw: Draw, b: Builder, value: int, source: int, width: int, gates: tuple[Op, ...]) -> int:
-    if gates is GATES and draw(st.sampled_from((False, False, False, True))):
+    if gates is GATES and draw(choice((False, False, False, True))):
         return b.add(Max(), value, b.add(affine_op(draw, math.prod(b.shape), width), source))
-    return b.add(draw(st.sampled_from(gates)), value)
+    return b.add(draw(choice(gates)), value)
 
 
 def _flat_input(b: Builder) -> int:
@@ -107,12 +121,12 @@ def layered(
     b = Builder(shape)
     value, size = _flat_input(b), math.prod(shape)
     source = value
-    for _ in range(draw(st.integers(1, max_depth))):
-        width = draw(st.integers(1, max_width))
+    for _ in range(draw(choice(tuple(range(1, max_depth + 1))))):
+        width = draw(choice(tuple(range(1, max_width + 1))))
         value = b.add(affine_op(draw, size, width), value)
         value, size = _gate(draw, b, value, source, width, gates), width
-    scale = draw(st.sampled_from(scales))
-    bypass = draw(st.sampled_from(("none", "none", "add", "concat")))
+    scale = draw(choice(scales))
+    bypass = draw(choice(("none", "none", "add", "concat")))
     if bypass == "concat":
         value, size = b.add(Concat(), value, source), size + math.prod(shape)
     value = b.add(affine_op(draw, size, classes, scale=scale), value)
@@ -126,10 +140,10 @@ def affine(draw: Draw, shape: Shape, classes: int) -> Network:
     """Affine maps: every consistent rule is exact on them at every number of steps (`QUAD.weights_sum_one`)."""
     b = Builder(shape)
     value, size = _flat_input(b), math.prod(shape)
-    if draw(st.sampled_from((False, False, True))):
+    if draw(choice((False, False, True))):
         width = draw(st.integers(1, 3))
         value, size = b.add(affine_op(draw, size, width), value), width
-    b.add(affine_op(draw, size, classes, scale=draw(st.sampled_from(SCALES))), value)
+    b.add(affine_op(draw, size, classes, scale=draw(choice(SCALES))), value)
     return b.build()
 
 
@@ -138,19 +152,19 @@ def convolutional(draw: Draw, shape: Shape, classes: int, gates: tuple[Op, ...] 
     """A convolution, a gate, perhaps a pooling, and an affine head on images."""
     b = Builder(shape)
     channels = draw(st.integers(1, 2))
-    padding = draw(st.sampled_from(((0, 0), (1, 1))))
-    kernel = draw(st.sampled_from(((2, 2), (1, 2), (2, 1))))
+    padding = draw(choice(((0, 0), (1, 1))))
+    kernel = draw(choice(((2, 2), (1, 2), (2, 1))))
     value = b.add(conv_op(draw, shape[0], channels, kernel, padding), 0)
-    value = b.add(draw(st.sampled_from(gates)), value)
+    value = b.add(draw(choice(gates)), value)
     out = b.last_shape()
-    pool = draw(st.sampled_from(("none", "avg", "max")))
+    pool = draw(choice(("none", "avg", "max")))
     if pool != "none" and min(out[1:]) >= 2:
-        stride = draw(st.sampled_from(((1, 1), (2, 2))))
+        stride = draw(choice(((1, 1), (2, 2))))
         op: Op = AvgPool2d((2, 2), stride) if pool == "avg" else MaxPool2d((2, 2), stride)
         value = b.add(op, value)
         out = b.last_shape()
     value = b.add(Flatten(), value)
-    b.add(affine_op(draw, math.prod(out), classes, scale=draw(st.sampled_from(SCALES))), value)
+    b.add(affine_op(draw, math.prod(out), classes, scale=draw(choice(SCALES))), value)
     return b.build()
 
 
@@ -172,7 +186,7 @@ def polynomial(draw: Draw, shape: Shape, classes: int, max_degree: int = 3) -> N
 def smooth(draw: Draw, shape: Shape, classes: int) -> Network:
     """One or two smooth layers, with or without a softmax at the end."""
     network = draw(layered(shape, classes, CURVES, max_depth=2, max_width=3, scales=(1.0,)))
-    if classes > 1 and draw(st.sampled_from((False, False, True))):
+    if classes > 1 and draw(choice((False, False, True))):
         return Network(network.input_shape, (*network.nodes, Node(Softmax(), (len(network.nodes),))))
     return network
 

@@ -100,7 +100,13 @@ def _hidden(network: Network) -> list[int]:
         chain = gate.operands == (k + 1,) and second.operands == (k + 2,)
         readers = [sum(i in n.operands for n in network.nodes) for i in (k + 1, k + 2)]
         elementwise = gate.op.elementwise and gate.op.arity == 1
-        if isinstance(first.op, Affine) and isinstance(second.op, Affine) and elementwise and chain and readers == [1, 1]:
+        if (
+            isinstance(first.op, Affine)
+            and isinstance(second.op, Affine)
+            and elementwise
+            and chain
+            and readers == [1, 1]
+        ):
             found.append(k)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -76,13 +77,11 @@ def romberg(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target,
     cells = 2 ** math.ceil(math.log2(max(n_steps, 4)))
     mean = partial(average, model, x, b, classes)
     sums = [mean(trapezoid(c)) for c in (cells // 4, cells // 2, cells)]
-    once = [(4 * fine - coarse) / 3 for coarse, fine in zip(sums[:-1], sums[1:], strict=True)]
+    once = [(4 * fine - coarse) / 3 for coarse, fine in pairwise(sums)]
     return (x - b) * (16 * once[1] - once[0]) / 15
 
 
-@control(
-    "The substitution t = s² with its Jacobian 2s: nodes crowd near the baseline and their weights make up for it."
-)
+@control("The substitution t = s² with its Jacobian 2s: nodes crowd near the baseline and weigh less there.")
 def squared_nodes_with_jacobian(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
@@ -114,9 +113,7 @@ def left_and_right_averaged(
 
 
 @control("Both ends among n equally weighted nodes: their spacing is 1/(n - 1), their weight 1/n.")
-def mean_over_linspace(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
+def mean_of_linspace(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     def rule(n: int) -> Rule:
         nodes: list[float] = torch.linspace(0, 1, n, dtype=torch.float64).tolist()
         return nodes, [1 / n] * n
@@ -125,9 +122,7 @@ def mean_over_linspace(
 
 
 @control("Step sizes in float32 also for a float64 model: imprecise, and no worse than that.")
-def float32_step_sizes(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
+def single_step_sizes(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     def rule(n: int) -> Rule:
         nodes, weights = midpoint(n)
         return nodes, torch.tensor(weights).tolist()
@@ -135,14 +130,10 @@ def float32_step_sizes(
     return ig(model, inputs, baselines, target, n_steps, rule)
 
 
-@control(
-    "Weights add up as cells of a fixed uneven grid: each cell is sampled in its middle and weighted by its width."
-)
+@control("A fixed uneven grid: each cell is sampled in its middle and weighted by its width.")
 def uneven_cells(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     def rule(n: int) -> Rule:
-        edges = [(1 - math.cos(math.pi * k / (2 * n))) / 1 for k in range(2 * n + 1)]
-        edges = [e / 2 for e in edges]
-        cells = list(zip(edges[:-1], edges[1:], strict=True))
+        cells = list(pairwise((1 - math.cos(math.pi * k / (2 * n))) / 2 for k in range(2 * n + 1)))
         return [(a + b) / 2 for a, b in cells], [b - a for a, b in cells]
 
     return ig(model, inputs, baselines, target, n_steps, rule)
@@ -162,28 +153,27 @@ def at_least_sixty_four_steps(
     return ig(model, inputs, baselines, target, max(n_steps, 64))
 
 
-@control("Bisects every cell whose ends have different gradients until the kink between them is known to 1/2^20.")
-def kinks_by_bisection(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
+@control("Bisects cells whose ends have different gradients until what they can hide is small.")
+def bisected(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
 
     def at(t: float) -> Tensor:
         return gradient(model, b + t * (x - b), classes)
 
     def cell(start: float, end: float, first: Tensor, last: Tensor, depth: int) -> Tensor:
-        if depth == 0 or torch.allclose(first, last):
+        hidden = (end - start) * float((last - first).abs().max())
+        # Written so that a gradient that is not a number ends the bisection.
+        if depth == 0 or not hidden > 1e-3 * scale:
             return (end - start) * (first + last) / 2
-        middle = at((start + end) / 2)
-        return cell(start, (start + end) / 2, first, middle, depth - 1) + cell(
-            (start + end) / 2, end, middle, last, depth - 1
-        )
+        half = (start + end) / 2
+        middle = at(half)
+        return cell(start, half, first, middle, depth - 1) + cell(half, end, middle, last, depth - 1)
 
     edges = trapezoid(n_steps)[0]
     values = [at(t) for t in edges]
-    depth = 12 if n_steps <= 16 else 4
-    cells = zip(edges[:-1], edges[1:], values[:-1], values[1:], strict=True)
-    return (x - b) * sum((cell(*c, depth) for c in cells), torch.zeros_like(x))
+    scale = max(float(v.abs().max()) for v in values)
+    cells = zip(pairwise(edges), pairwise(values), strict=True)
+    return (x - b) * sum((cell(*ends, *gradients, 20) for ends, gradients in cells), torch.zeros_like(x))
 
 
 @control("Halves a cell as long as two Gauss nodes in it disagree with one midpoint, at most four times.")

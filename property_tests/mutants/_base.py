@@ -21,7 +21,7 @@ Subject = TypeVar("Subject", bound=Callable[..., Any])
 class Mutant:
     """A defect on purpose: the claims of which at least one must refute it, and what is wrong in one sentence.
 
-    blunt: the defect shows in every call, so not even the plainest case is right.
+    blunt: not even the plainest case is right, or only in the first call.
     """
 
     name: str

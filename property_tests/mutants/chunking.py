@@ -48,7 +48,7 @@ def cell_between_chunks_lost(
 ) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
     nodes, total = trapezoid(n_steps)[0], torch.zeros_like(x)
-    size = 2 * CHUNK if n_steps >= 2 * CHUNK else n_steps + 1
+    size = 8 * CHUNK
     for k in range(0, n_steps + 1, size):
         g = _gradients(model, x, b, classes, nodes[k : k + size])
         total = total + (g[1:] + g[:-1]).sum(0) / 2

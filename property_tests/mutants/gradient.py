@@ -144,7 +144,7 @@ def rectifier_state_by_module(
 
 
 @mutant(
-    refuted_by=("QUAD.variation_bound", "EXACT.polynomial", "PATH.completeness", "CERT.enclosure"),
+    refuted_by=("QUAD.variation_bound", "EXACT.polynomial", "PATH.completeness.piecewise", "CERT.enclosure"),
     defect="Reads the gradient at the first layer's input: what reaches later layers past the first is not seen.",
 )
 def gradient_of_the_first_layer(
@@ -217,3 +217,31 @@ def gradients_of_earlier_steps_kept(
         return midpoint(n)[0], [k / sum(times) for k in times]
 
     return ig(model, inputs, baselines, target, n_steps, rule)
+
+
+@mutant(
+    refuted_by=CURVED,
+    defect="Divided differences of the rectifiers between the two ends, DeepLIFT's rule: complete, exact for one kink.",
+)
+def secants_between_the_ends(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    seen: dict[nn.Module, list[Tensor]] = {}
+    ends = [m for m in model.modules() if isinstance(m, nn.ReLU) and not m.inplace]
+
+    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        seen.setdefault(module, []).extend((args[0].detach(), output.detach()))
+
+    def apply(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        z, y, start, first = seen[module]
+        return args[0] * torch.where(z == start, (z > 0).to(z.dtype), (y - first) / (z - start))
+
+    for points, hook in ((x, note), (b, note), (x, apply)):
+        handles = [m.register_forward_hook(hook) for m in ends]
+        try:
+            slopes = gradient(model, points, classes)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return (x - b) * slopes

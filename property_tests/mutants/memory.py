@@ -61,6 +61,7 @@ def remembered_by_parameter_sizes(
 
 @mutant(
     refuted_by=("CODE.determinism", "CODE.second_model", "QUAD.weights_sum_one"),
+    blunt=True,
     defect="Sums into a buffer kept for each shape and clears it only when it is made.",
 )
 def buffer_not_cleared(
@@ -154,6 +155,7 @@ class FirstModelForEver:
 
 @mutant(
     refuted_by=("CODE.determinism", "QUAD.weights_sum_one"),
+    blunt=True,
     defect="Appends its steps to a list that all objects share: from the second call on old steps are walked again.",
 )
 class StepsOfEarlierCalls:

@@ -217,7 +217,7 @@ def nan_becomes_zero(model: nn.Module, inputs: Tensor, baselines: Tensor, target
 
 
 @mutant(
-    refuted_by=("QUAD.weights_sum_one", "PATH.completeness"),
+    refuted_by=("QUAD.weights_sum_one", "PATH.completeness.piecewise"),
     defect="Attributions of a sample are expected to be positive in sum; a negative sum turns all signs.",
 )
 def sum_turned_positive(

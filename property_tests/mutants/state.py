@@ -83,7 +83,7 @@ def left_in_train_mode(
 
 
 @mutant(
-    refuted_by=PURE, defect="Restores the mode after success only: a call that raises leaves the model in eval mode."
+    refuted_by=("CODE.purity_after_failure",), defect="Restores the mode after success only: a call that raises leaves the model in eval mode."
 )
 def mode_lost_on_failure(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -103,7 +103,7 @@ def hooks_left(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Targ
     return ig(model, inputs, baselines, target, n_steps)
 
 
-@mutant(refuted_by=PURE, defect="Removes its hook after success only: a call that raises leaves it on the model.")
+@mutant(refuted_by=("CODE.purity_after_failure",), defect="Removes its hook after success only: a call that raises leaves it on the model.")
 def hook_left_on_failure(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
@@ -220,7 +220,7 @@ def prediction_moves_the_point(
 
 
 @mutant(
-    refuted_by=("QUAD.variation_bound", "EXACT.polynomial", "CODE.purity", "CODE.determinism"),
+    refuted_by=("CODE.purity_after_failure",),
     defect="Halves the parameters while it works, to keep scores small, and forgets that a call may fail in between.",
 )
 def parameters_scaled_on_failure(
@@ -238,7 +238,7 @@ def parameters_scaled_on_failure(
 
 
 @mutant(
-    refuted_by=("CODE.purity", "CODE.errors"),
+    refuted_by=("CODE.errors", "CODE.purity_after_failure"),
     defect="Answers a call that fails with zeros: the error, and the class that does not exist, go unnoticed.",
 )
 def failure_becomes_zeros(
