@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -75,6 +76,7 @@ class Findings(Sequence[Finding]):
     started: Started | None = None
     seconds: float = 0.0
     strict: bool = False
+    interrupted: bool = False
 
     @overload
     def __getitem__(self, index: int) -> Finding: ...
@@ -102,6 +104,7 @@ class Findings(Sequence[Finding]):
             unable={c.attributor: c.sentence for c in self.cannot_run},
             seconds=self.seconds,
             strict=self.strict,
+            interrupted=self.interrupted,
         )
 
     def __str__(self) -> str:
@@ -122,7 +125,7 @@ def collect(events: Iterable[Event], *, strict: bool = False) -> Findings:
     findings: list[Finding] = []
     cannot_run: list[CannotRunEvent] = []
     started: Started | None = None
-    code, seconds = 4, 0.0
+    code, seconds, interrupted = 4, 0.0, False
     for event in events:
         if isinstance(event, Found):
             findings.append(event.finding)
@@ -131,8 +134,8 @@ def collect(events: Iterable[Event], *, strict: bool = False) -> Findings:
         elif isinstance(event, Started):
             started = event
         elif isinstance(event, Finished):
-            code, seconds = event.exit_code, event.seconds
-    return Findings(tuple(findings), code, tuple(cannot_run), started, seconds, strict)
+            code, seconds, interrupted = event.exit_code, event.seconds, event.interrupted
+    return Findings(tuple(findings), code, tuple(cannot_run), started, seconds, strict, interrupted)
 
 
 class _Quiet:
@@ -156,6 +159,18 @@ class _Quiet:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._attributor, name)
+
+
+_quieted: deque[_Quiet] = deque(maxlen=16)
+
+
+def _quiet(attributor: Attributor) -> _Quiet:
+    """One wrapper per attributor, since what is measured on an attributor is kept by object."""
+    known = next((q for q in _quieted if q._attributor is attributor), None)
+    if known is None:
+        known = _Quiet(attributor)
+        _quieted.append(known)
+    return known
 
 
 class _Sink(io.TextIOBase):
@@ -184,7 +199,7 @@ def _here(
         emit(Started((title,), ids, request.profile.name, request.seed, request.dtype, request.device, versions()))
         numbers = {"seed": request.seed, **request.profile.numbers}
         try:
-            attributor = _Quiet(
+            attributor = _quiet(
                 coerce(subject, as_=request.as_, stage=request.stage, args=request.args, accepts=request.accepts)
             )
             preflight(attributor)

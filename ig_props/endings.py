@@ -10,7 +10,7 @@ from ig_props.claims.case import Case
 from ig_props.findings import Comparison, Finding
 from ig_props.networks.source import layer_source, number, numbers
 
-HERE = "attribute(model, x, baseline)"
+HERE = "answer(model, x, baseline)"
 ENTRY = re.compile(
     r"(?:(?P<sum>sum of the attributions|sum over the layer)|attribution of x(?P<i>\d+)|entry (?P<entry>\d+)"
     r"|unit (?P<unit>\d+) of the layer|excess of x(?P<more>\d+) over x(?P<less>\d+))(?:, sample (?P<row>\d+))?"
@@ -21,7 +21,7 @@ ENTRY = re.compile(
 class Plan:
     """How a script ends, and what it needs for that.
 
-    several: the call is a function attribute(model, x, baseline, target, layer) that the ending calls; else it is made
+    several: the call is a function answer(model, x, baseline, target, layer) that the ending calls; else it is made
     once and its answer is `a`. free: a second answer `b` without internal_batch_size. models: more models by name.
     layers: models have explicit layers. case: the example in the form that the call needs.
     """
@@ -70,12 +70,12 @@ def _whole(values: tuple[float, ...]) -> list[int]:
 
 def _reversal(case: Case, finding: Finding) -> Plan:
     case = _tensors(case)
-    return Plan((_pair(case, finding, "attribute(model, baseline, x)", f"-{HERE}"),), case, several=True)
+    return Plan((_pair(case, finding, "answer(model, baseline, x)", f"-{HERE}"),), case, several=True)
 
 
 def _additivity(case: Case, finding: Finding) -> Plan:
     case = _tensors(case)
-    both = "(attribute(model, middle, baseline) + attribute(model, x, middle))"
+    both = "(answer(model, middle, baseline) + answer(model, x, middle))"
     middle = f"middle = baseline + {number(case.numbers['share'][0])} * (x - baseline)"
     return Plan((middle, _pair(case, finding, both, HERE)), case, several=True)
 
@@ -83,7 +83,7 @@ def _additivity(case: Case, finding: Finding) -> Plan:
 def _invariance(case: Case, finding: Finding) -> Plan:
     assert case.other is not None
     models = {"twin": replace(case, network=case.other, other=None)}
-    ending = (_pair(case, finding, "attribute(twin, x, baseline)", HERE),)
+    ending = (_pair(case, finding, "answer(twin, x, baseline)", HERE),)
     return Plan(ending, case, several=True, layers=True, models=models)
 
 
@@ -96,8 +96,8 @@ def _linearity(case: Case, finding: Finding) -> Plan:
         "other": replace(case, network=case.other, other=None),
         "both": replace(case, network=combined(case.network, case.other, a, b), other=None),
     }
-    exact = f"({number(a)} * {HERE} + {number(b)} * attribute(other, x, baseline))"
-    ending = (_pair(case, finding, "attribute(both, x, baseline)", exact),)
+    exact = f"({number(a)} * {HERE} + {number(b)} * answer(other, x, baseline))"
+    ending = (_pair(case, finding, "answer(both, x, baseline)", exact),)
     return Plan(ending, case, several=True, models=models)
 
 
@@ -107,7 +107,7 @@ def _permutation(case: Case, finding: Finding) -> Plan:
     order = _whole(case.numbers["order"])
     case = _tensors(case)
     moved = replace(case, network=permuted(case.network, order))
-    received = f"attribute(moved, x[:, {order}], baseline[:, {order}])"
+    received = f"answer(moved, x[:, {order}], baseline[:, {order}])"
     return Plan((_pair(case, finding, received, f"{HERE}[:, {order}]"),), case, several=True, models={"moved": moved})
 
 
@@ -120,7 +120,7 @@ def _scale(case: Case, finding: Finding) -> Plan:
     matrix = tuple(tuple(1.0 / factors[i] if i == j else 0.0 for j in size) for i in size)
     network = precomposed(case.network, matrix, tuple(-s / f for s, f in zip(shifts, factors, strict=True)))
     scales = f"c, d = x.new_tensor({numbers(factors)}), x.new_tensor({numbers(shifts)})"
-    received = "attribute(moved, c * x + d, c * baseline + d)"
+    received = "answer(moved, c * x + d, c * baseline + d)"
     models = {"moved": replace(case, network=network)}
     return Plan((scales, _pair(case, finding, received, HERE)), case, several=True, models=models)
 
@@ -146,7 +146,7 @@ def _batch(case: Case, finding: Finding) -> Plan:
     case = replace(case, situation=replace(case.situation, parts=1))
     row = row_of(finding)
     target = f", {case.targets[row]}" if len(set(case.targets)) == 1 else f", torch.tensor([{case.targets[row]}])"
-    alone = f"attribute(model, {_part(case, row)}{target}){_at(case, finding, 0)}.item()"
+    alone = f"answer(model, {_part(case, row)}{target}){_at(case, finding, 0)}.item()"
     received = f"{HERE}{_at(case, finding)}.item()"
     return Plan((_printed(received, alone, finding),), case, several=True, layers=True)
 
@@ -154,7 +154,7 @@ def _batch(case: Case, finding: Finding) -> Plan:
 def _mixed(case: Case, finding: Finding) -> Plan:
     plan = _batch(replace(case, situation=replace(case.situation, target="tensor")), finding)
     row = row_of(finding)
-    alone = f"attribute(model, {_part(plan.case, row)}, {case.targets[row]}){_at(case, finding, 0)}.item()"
+    alone = f"answer(model, {_part(plan.case, row)}, {case.targets[row]}){_at(case, finding, 0)}.item()"
     return replace(plan, ending=(_printed(f"{HERE}{_at(case, finding)}.item()", alone, finding),))
 
 
@@ -167,7 +167,7 @@ def _layout(case: Case, finding: Finding) -> Plan:
         return f"tuple(part.contiguous() for part in {name})" if case.situation.parts > 1 else f"{name}.contiguous()"
 
     baseline = plain("baseline") if case.situation.baseline in ("tensor", "row") else "baseline"
-    exact = f"attribute(model, {plain('x')}, {baseline})"
+    exact = f"answer(model, {plain('x')}, {baseline})"
     return Plan((_pair(case, finding, HERE, exact),), case, several=True, layers=True)
 
 
@@ -244,12 +244,12 @@ def _after_failure(case: Case, finding: Finding) -> Plan:
 def _errors(case: Case, finding: Finding) -> Plan:
     flaw = int(case.numbers["flaw"][0])
     if flaw == 0:
-        call = f"attribute(model, x, baseline, {case.network.classes})"
+        call = f"answer(model, x, baseline, {case.network.classes})"
         return Plan((f"print({call})  # there is no such score",), case, several=True, layers=True)
     if flaw == 1:
         shape = [len(case.inputs), *case.network.input_shape]
         wide = [*shape[:-1], min(2 * shape[-1], shape[-1] + 2)]
-        call = f"attribute(model, x, torch.zeros({wide}, dtype=x.dtype))"
+        call = f"answer(model, x, torch.zeros({wide}, dtype=x.dtype))"
         return Plan((f"print({call})  # the baseline has another shape",), case, several=True, layers=True)
     ending = ("x = x.clone()", 'x.view(-1)[0] = float("nan")', f"print({HERE})  # the input is not a number")
     return Plan(ending, case, several=True, layers=True)
@@ -268,7 +268,7 @@ def _second(case: Case, finding: Finding) -> Plan:
     if finding.comparison is not None and finding.comparison.how.startswith("a new model"):
         points = "baseline, x" if swapped else "x, baseline"
         exact = repr(finding.comparison.exact)
-        line = _printed(f"attribute(other, {points}{layer}){_at(case, finding)}.item()", exact, finding)
+        line = _printed(f"answer(other, {points}{layer}){_at(case, finding)}.item()", exact, finding)
         return Plan((HERE, "del model", line), case, several=True, layers=True, models={"other": other})
     several = case.situation.parts > 1
     pairs = "zip(x, baseline)" if several else "[(x, baseline)]"
@@ -278,7 +278,7 @@ def _second(case: Case, finding: Finding) -> Plan:
         "with torch.no_grad():",
         "    for p, q in zip(model.parameters(), other.parameters()): p.copy_(q)",
         *([f"    for a, b in {pairs}: kept = a.clone(); a.copy_(b); b.copy_(kept)"] if swapped else []),
-        _pair(case, finding, HERE, f"attribute(other, {', '.join(copies)}{layer})"),
+        _pair(case, finding, HERE, f"answer(other, {', '.join(copies)}{layer})"),
     ]
     return Plan(tuple(ending), case, several=True, layers=True, models={"other": other})
 

@@ -142,7 +142,7 @@ def script(finding: Finding) -> str:
         rows=len(case.inputs),
     )
 
-    def answer(words: calls.Words) -> str:
+    def call_of(words: calls.Words) -> str:
         call = library.call(words)
         return f"torch.cat({call}, dim=1)" if s.parts > 1 else call
 
@@ -153,10 +153,10 @@ def script(finding: Finding) -> str:
     before = library.before(words)
     if told.several:
         options = f"target={_target(case)}" + (", layer=layer" if case.layer is not None else "")
-        body = [*before, *_in_mode(case, f"return {answer(words)}")]
-        lines += [f"def attribute(model, x, baseline, {options}):", *(f"    {line}" for line in body)]
+        body = [*before, *_in_mode(case, f"return {call_of(words)}")]
+        lines += [f"def answer(model, x, baseline, {options}):", *(f"    {line}" for line in body)]
     else:
-        lines += [*before, *_in_mode(case, f"a = {answer(words)}")]
+        lines += [*before, *_in_mode(case, f"a = {call_of(words)}")]
         if told.free:
-            lines += _in_mode(case, f"b = {answer(replace(words, chunk=0))}")
+            lines += _in_mode(case, f"b = {call_of(replace(words, chunk=0))}")
     return "\n".join([*lines, *told.ending])

@@ -26,7 +26,7 @@ MODEL = ("model", "inputs", "baselines", "target", "layer")
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(word, [str(k) for k in known], n=1, cutoff=0.4)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

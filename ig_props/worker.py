@@ -110,6 +110,11 @@ class Watched:
         self._board.enter(Phase.CALLING)
         try:
             return self._attributor.attribute(call)
+        except (Exception, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            # Nobody interrupts a worker from a keyboard: it would end as if it had crashed.
+            raise RuntimeError(f"raised {type(error).__name__}, which is no Exception") from error
         finally:
             self._board.enter(Phase.CHECKING)
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from ig_props.attributors.protocol import Call, Traits
 from ig_props.campaign import PROFILES, Findings, Profile, Request, UsageError, campaign, check, claim_seed, exit_code
 from ig_props.events import Attacking, CannotRunEvent, Event, Finished, Found, Shrinking, Started
 from ig_props.findings import Finding, Verdict
 from ig_props.pool import Pool
-from ig_props.worker import Board, Phase
+from ig_props.worker import Board, Phase, Watched
 
 CLAIMS = '''
 """Claims whose number of steps tells the code under test what to do."""
@@ -335,6 +336,19 @@ def test_showing_a_case_is_cheap(tmp_path: Path) -> None:
     assert board.case() == {"network": "x" * 2000}
     board.show("x" * 2**21)
     assert board.case() is None
+
+
+def test_an_exception_that_ends_processes_is_an_error_like_others(tmp_path: Path) -> None:
+    class Interrupting:
+        name, traits = "interrupting", Traits()
+
+        def attribute(self, call: Call) -> Any:
+            raise KeyboardInterrupt
+
+    board = Board(tmp_path / "board", create=True)
+    with pytest.raises(RuntimeError, match="raised KeyboardInterrupt, which is no Exception"):
+        Watched(Interrupting(), board).attribute(None)  # type: ignore[arg-type]
+    assert board.state()[0] is Phase.CHECKING
 
 
 def test_profiles_are_ordered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ig_props import quadrature
@@ -83,7 +84,9 @@ def noise_tunnel(name: str, stage: str, args: Mapping[str, object]) -> Plain:
             method=method,
         )
 
-    return Plain(attribute, name, _integrated(Kind.IG, name, args), args)
+    traits = _integrated(Kind.IG, name, args)
+    # "Adds gaussian noise to each input": it draws from the global generator even where the deviation is zero.
+    return Plain(attribute, name, replace(traits, accepts=traits.accepts | {"random"}), args)
 
 
 def layer_grad_cam(name: str, stage: str, args: Mapping[str, object]) -> Plain:

@@ -19,10 +19,11 @@ from ig_props.findings import Outcome
 from ig_props.networks.network import Add, Affine, Max, Network, Node, Relu
 from ig_props.strategies import networks as nets
 from ig_props.strategies import rewrites
-from ig_props.strategies.cases import LATTICE, Space, around, cases, settled
+from ig_props.strategies.cases import FEW_STEPS, LATTICE, Space, around, cases, settled
 
-VECTORS = Space(images=False)
-ONE_SCORE = Space(images=False, max_classes=2)
+STEPS = (*FEW_STEPS, 64)
+VECTORS = Space(images=False, steps=STEPS)
+ONE_SCORE = Space(images=False, max_classes=2, steps=STEPS)
 
 
 def _plainly(case: Case, **changes: Any) -> Case:
@@ -291,7 +292,7 @@ def null_path(attributor: Attributor, case: Case) -> Outcome:
 
 @st.composite
 def null_cases(draw: st.DrawFn, traits: Traits) -> Case:
-    case = draw(cases(traits, Space()))
+    case = draw(cases(traits, Space(steps=STEPS)))
     ends = case.inputs if "baselines" in traits.accepts else case.baselines
     return _plainly(case, inputs=ends, baselines=ends)
 
@@ -418,7 +419,7 @@ CLAIMS = (
     _claim("IG.affine_scale_invariance", "rescaling and shifting coordinates, undone in the model, leaves IG unchanged",
            "2306.13753", IG, _vectors(affine_scale_cases), affine_scale, "every factor is non-zero"),
     _claim("IG.reversal", "exchanging input and baseline negates IG", "theory.md 2", IG,
-           _if_baselines(_cases(Space())), reversal),
+           _if_baselines(_cases(Space(steps=STEPS))), reversal),
     _claim("IG.segment_additivity", "IG(x'; x) = IG(x'; m) + IG(m; x) for m on the segment", "theory.md 2", IG,
            _vectors(_if_baselines(additivity_cases)), additivity),
     _claim("IG.nondecreasing_positivity", "F nondecreasing and x >= x': no attribution is negative", "2306.13753", IG,

@@ -122,6 +122,8 @@ def prepare(case: Case) -> Prepared:
     if s.parts > 1 or s.dtype == "int64" or s.coupled:
         model = Wrapper(network, dtype, s.coupled)
     model.train(s.training)
+    if s.training:
+        network.layers[0].eval()  # as with frozen normalisation layers: modes differ between modules
     for p in model.parameters():
         if s.filled_grads:
             p.grad = torch.full_like(p, 0.5)

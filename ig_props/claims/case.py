@@ -26,7 +26,7 @@ class Situation:
     parts: int = 1  # number of inputs the sample is split into
     chunk: int = 0  # internal_batch_size; 0 means not passed
     no_grad: bool = False
-    training: bool = False
+    training: bool = False  # train mode, the first layer alone in eval mode
     inplace: bool = False
     shared: bool = False
     frozen: bool = False

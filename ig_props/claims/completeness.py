@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -18,7 +19,7 @@ from ig_props.claims.judging import agreement, allowance, compare, constant, jud
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu, Shape
 from ig_props.strategies import networks as nets
-from ig_props.strategies.cases import Space, admissible_steps, cases, situations
+from ig_props.strategies.cases import Space, admissible_steps, around, cases, settled, situations
 
 
 def residual(attributor: Attributor, case: Case) -> Outcome:
@@ -119,6 +120,24 @@ def _middle(node: int, steps: int):  # type: ignore[no-untyped-def]
     return fmpq(2 * node + 1, 2 * steps)
 
 
+@st.composite
+def compensated_cases(draw: st.DrawFn, traits: Traits) -> Case:
+    """H(z_0) - H(z_1) + w·z with equal first coordinates: the residual of any rule is 0 whatever it attributes to them."""
+    size = draw(st.integers(2, 3))
+    kinks = draw(st.integers(1, 2))
+    shifts = [draw(nets.choice((0.0, -0.5, -1.0, 0.5, -0.25, -1.5))) for _ in range(kinks)]
+    rows = [tuple(float(k == i) for k in range(size)) for i in (0, 1) for _ in shifts]
+    height = draw(nets.choice((1.0, 2.0, -1.0, 4.0)))
+    inner = Affine(tuple(rows), tuple(shifts * 2))
+    head = Affine(((height,) * kinks + (-height,) * kinks,), (0.0,))
+    bypass = nets.affine_op(draw, size, 1)
+    nodes = (Node(inner, (0,)), Node(Relu(), (1,)), Node(head, (2,)), Node(bypass, (0,)), Node(Add(), (3, 4)))
+    case = draw(around(Network((size,), nodes), traits, Space(batches=False, images=False)))
+    ends = [tuple((p[0], p[0], *p[2:]) for p in points) for points in (case.inputs, case.baselines)]
+    changed = replace(case, inputs=ends[0], baselines=ends[1])
+    return replace(changed, situation=settled(changed))
+
+
 def residual_witness() -> str:
     """F = relu(z0 - 1/2) - relu(z1 - 1/2): the residual of any rule is zero while both attributions are wrong."""
     from ig_props.networks.exact import gradient, restrict
@@ -201,6 +220,8 @@ CLAIMS = (
         (),
         "theory.md 1",
         frozenset({Kind.IG}),
-        witness=residual_witness,
+        compensated_cases,
+        judged(agreement),
+        residual_witness,
     ),
 )

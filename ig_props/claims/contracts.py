@@ -25,16 +25,15 @@ from ig_props.claims.calling import (
 )
 from ig_props.claims.case import Case
 from ig_props.claims.claim import EVERY, Cases, Claim, ClaimKind
-from ig_props.claims.judging import allowance, compare, coordinate, judged
+from ig_props.claims.judging import compare, coordinate, judged
 from ig_props.claims.snapshots import take
 from ig_props.findings import HOLDS, Outcome, Verdict
 from ig_props.networks.network import Affine, Network
 from ig_props.strategies import networks as nets
-from ig_props.strategies.cases import Space, settled
+from ig_props.strategies.cases import FEW_STEPS, Space, settled
 from ig_props.strategies.layers import any_cases
 
-PIECEWISE = Space(families=(nets.affine, nets.piecewise_linear))
-IMAGES = Space(families=(nets.piecewise_linear,))
+PIECEWISE = Space(families=(nets.affine, nets.piecewise_linear), steps=FEW_STEPS, often=True)
 
 
 def _named(case: Case) -> Callable[[int, int], str]:
@@ -44,7 +43,7 @@ def _named(case: Case) -> Callable[[int, int], str]:
 
 
 def _alike(attributor: Attributor, case: Case, received: np.ndarray, other: np.ndarray, how: str) -> Outcome:
-    """Two answers to one question: each may be off by its own budget."""
+    """Two answers to one question, one of them perhaps scaled by `SECOND`: each may be off by its own budget."""
     if received.shape != other.shape:
         return Outcome(Verdict.REFUTED, f"answers of shapes {list(received.shape)} and {list(other.shape)}: {how}")
     budget = apart(attributor, case)
@@ -73,22 +72,25 @@ def determinism(attributor: Attributor, case: Case) -> Outcome:
 
 
 def purity(attributor: Attributor, case: Case) -> Outcome:
+    """Everything is as before; under no_grad the caller's mode is part of that."""
     prepared = prepare(case)
-    with sheltered():
+    with sheltered(), torch.set_grad_enabled(not case.situation.no_grad):
         seed_everything()
         before = take(prepared)
+        failure = None
         try:
-            raw = invoke(attributor, prepared.call, case.situation.no_grad)
+            raw = invoke(attributor, prepared.call)
+            del raw
         except ForeignError as error:
-            changed = before.differences(take(prepared))
-            if changed:
-                return Outcome(Verdict.REFUTED, f"raised {error} and left: {_list(changed)}")
-            raise
-        del raw
+            failure = error
         changed = before.differences(take(prepared))
     if "random" in attributor.traits.accepts:
         changed = [c for c in changed if "random" not in c]
-    return Outcome(Verdict.REFUTED, _list(changed)) if changed else HOLDS
+    if changed:
+        return Outcome(Verdict.REFUTED, (f"raised {failure} and left: " if failure else "") + _list(changed))
+    if failure is not None:
+        raise failure
+    return HOLDS
 
 
 def _list(changed: list[str]) -> str:
@@ -218,10 +220,17 @@ def layout_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
     drawn = any_cases(traits, PIECEWISE)
 
     def laid_out(case: Case) -> st.SearchStrategy[Case]:
-        kinds = ["transposed", "strided"] + (["channels_last"] if len(case.network.input_shape) == 3 else [])
-        return st.sampled_from(kinds).map(lambda k: replace(case, situation=replace(case.situation, layout=k)))
+        kinds = ["transposed", "strided"]
+        kinds += ["channels_last"] if len(case.network.input_shape) == 3 else []
+        kinds += ["expanded"] if len(case.inputs) > 1 else []
+        return st.sampled_from(kinds).map(lambda kind: _with_layout(case, kind))
 
     return None if drawn is None else drawn.flatmap(laid_out)
+
+
+def _with_layout(case: Case, layout: str) -> Case:
+    rows = (case.inputs[0],) * len(case.inputs) if layout == "expanded" else case.inputs
+    return replace(case, inputs=rows, situation=replace(case.situation, layout=layout))
 
 
 def no_grad(attributor: Attributor, case: Case) -> Outcome:
@@ -323,36 +332,68 @@ def _every_weight_counts(network: Network) -> bool:
 
 
 def second_model(attributor: Attributor, case: Case) -> Outcome:
-    """Nothing may be remembered: new weights in the same model, new values in the same tensors, a new model in its place."""
+    """Nothing may be remembered: other weights in the same model, other values in the same tensors, another model in the
+    place of the first; and an answer once given stays as it is."""
     assert case.other is not None
+    later = replace(case, network=case.other, other=None)
+    moved = replace(later, inputs=case.baselines, baselines=case.inputs)
+    if "baselines" not in attributor.traits.accepts:
+        moved = later
     prepared = prepare(case)
     call = prepared.call
-    later = replace(case, network=case.other, inputs=case.baselines, baselines=case.inputs)
-    if "baselines" not in attributor.traits.accepts:
-        later = replace(case, network=case.other)
     with sheltered():
         seed_everything()
-        invoke(attributor, call, case.situation.no_grad)
-        source = prepare(later)
-        with torch.no_grad():
-            for p, q in zip(prepared.network.parameters(), source.network.parameters(), strict=True):
-                p.copy_(q)
-            for mine, theirs in ((call.inputs, source.call.inputs), (call.baselines, source.call.baselines)):
-                if isinstance(mine, Tensor) and isinstance(theirs, Tensor):
-                    mine.copy_(theirs)
-        seed_everything()
-        again = read(attributor, later, prepared, invoke(attributor, call, case.situation.no_grad))
-        fresh = answer(attributor, later)
-        outcome = _alike(attributor, later, again, fresh, "a model and tensors that the code has not seen before")
-        if outcome.verdict is Verdict.REFUTED or attributor.traits.kind.needs_layer:
-            return outcome
-    del prepared, call, source  # so that the next model may be built where this one was
-    replacement = answer(attributor, later)
-    allowed = allowance(attributor, later)
-    return compare(
-        coordinate(later), replacement, allowed.mid, radius=allowed.radius, quadrature=allowed.quadrature,
-        rounding=allowed.rounding, float32=allowed.float32, how="a new model where another one was",
-    )  # fmt: skip
+        first = invoke(attributor, call, case.situation.no_grad)
+        kept = read(attributor, case, prepared, first)
+        for step, how in ((later, "other weights in the same model"), (moved, "other values in the same tensors")):
+            _overwrite(prepared, prepare(step))
+            seed_everything()
+            again = read(attributor, step, prepared, invoke(attributor, call, case.situation.no_grad))
+            wanted = _scaled_or_fresh(attributor, step, kept) if step is later else answer(attributor, step)
+            outcome = _alike(attributor, step, again, wanted, f"the right answer to a second call with {how}")
+            if outcome.verdict is Verdict.REFUTED:
+                return outcome
+        if not np.array_equal(kept, read(attributor, case, prepared, first), equal_nan=True):
+            return Outcome(Verdict.REFUTED, "the answer of an earlier call was overwritten by a later one")
+    del prepared, call
+    replacement = _in_the_same_place(attributor, case, later)
+    wanted = _scaled_or_fresh(attributor, later, kept)
+    return _alike(attributor, later, replacement, wanted, "the right answer for a new model where another one was")
+
+
+SECOND = -2.0
+"""The second model's scores are this many times the first one's, and so are its attributions; maps are rectified."""
+
+
+def _scaled_or_fresh(attributor: Attributor, later: Case, first: np.ndarray) -> np.ndarray:
+    return answer(attributor, later) if attributor.traits.kind.is_map else SECOND * first
+
+
+def _overwrite(prepared: Prepared, source: Prepared) -> None:
+    with torch.no_grad():
+        for p, q in zip(prepared.network.parameters(), source.network.parameters(), strict=True):
+            p.copy_(q)
+        for name in ("inputs", "baselines", "target"):
+            mine, theirs = getattr(prepared.call, name), getattr(source.call, name)
+            for a, b in zip(_tensors(mine), _tensors(theirs), strict=True):
+                a.copy_(b)
+
+
+def _tensors(value: object) -> list[Tensor]:
+    return [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, Tensor)]
+
+
+def _in_the_same_place(attributor: Attributor, case: Case, later: Case) -> np.ndarray:
+    """The answer for the later model, built where the first one was if the allocator allows it."""
+    for _ in range(8):
+        before = prepare(case)
+        address = id(before.model)
+        answer(attributor, case, before)
+        del before
+        after = prepare(later)
+        if id(after.model) == address:
+            break
+    return answer(attributor, later, after)
 
 
 def second_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
@@ -367,8 +408,8 @@ def second_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
         for k in reversed(range(len(nodes))):
             op = nodes[k].op
             if isinstance(op, Affine):
-                weight = tuple(tuple(-2.0 * w for w in row) for row in op.weight)
-                nodes[k] = replace(nodes[k], op=Affine(weight, tuple(-2.0 * b for b in op.bias)))
+                weight = tuple(tuple(SECOND * w for w in row) for row in op.weight)
+                nodes[k] = replace(nodes[k], op=Affine(weight, tuple(SECOND * b for b in op.bias)))
                 break
         other = replace(case.network, nodes=tuple(nodes))
         still = replace(case.situation, layout="contiguous", baseline="tensor", leaf_inputs=False, frozen=False)

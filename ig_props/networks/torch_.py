@@ -128,10 +128,14 @@ class TorchNetwork(nn.Module):
         super().__init__()
         self.operands = [node.operands for node in network.nodes]
         readers = [sum(node.operands.count(i) for node in network.nodes) for i in range(len(network.nodes) + 1)]
+        reaches_input = [True]
+        for node in network.nodes:
+            reaches_input.append(node.op.name in ("flatten", "concat") and reaches_input[node.operands[0]])
         cache: dict[Op, nn.Module] = {}
         layers = []
         for node in network.nodes:
-            alone = inplace and readers[node.operands[0]] == 1
+            # a rectifier on the input itself would overwrite the caller's tensor, which is the model's doing
+            alone = inplace and readers[node.operands[0]] == 1 and not reaches_input[node.operands[0]]
             layer = cache.get(node.op) if shared else None
             if layer is None:
                 layer = _module(node.op, dtype, device, alone)

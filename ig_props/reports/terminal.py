@@ -291,9 +291,11 @@ class Live:
         elif isinstance(event, events.Found):
             self.running.pop((event.finding.attributor, event.finding.claim), None)
             self.progress.advance(self.task)
-        self.progress.update(self.task, description=self._description())
+        self.progress.update(self.task, description=self.description)
 
-    def _description(self) -> str:
+    @property
+    def description(self) -> str:
+        """What is going on, in the order in which it began."""
         names = {attributor for attributor, _ in self.running}
         parts = []
         for (attributor, claim), (examples, shrinking) in self.running.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hypothesis import strategies as st
@@ -18,6 +18,8 @@ from ig_props.strategies.networks import choice, vector
 Draw = st.DrawFn
 LATTICE = (1.0, 0.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1.5, -1.5, 0.25, -2.5)
 STEPS = (8, 16, 5, 2, 3, 4, 1, 7, 10, 20, 25, 32, 33, 50, 64, 100, 130, 257)
+FEW_STEPS = (8, 5, 2, 3, 4, 1, 7, 10, 16, 20, 33)
+"""Enough for claims that are not about the rule."""
 VECTORS = ((2,), (1,), (3,), (5,))
 IMAGES = ((1, 2, 3), (2, 3, 2), (1, 3, 3), (3, 2, 4))
 OFF_ON = (False, False, False, False, True)
@@ -28,7 +30,8 @@ class Space:
     """What a claim's examples are drawn from, before an attributor's traits cut it down.
 
     families: strategies of networks by shape and number of classes. images, batches: whether such inputs are wanted.
-    situations: whether odd situations are drawn. precise: only float64. steps: admissible numbers of steps.
+    situations: whether odd situations are drawn; often: half the time instead of now and then. precise: only float64.
+    steps: admissible numbers of steps.
     """
 
     families: tuple[nets.Family, ...] = (nets.piecewise_linear,)
@@ -38,9 +41,8 @@ class Space:
     precise: bool = False
     steps: tuple[int, ...] = STEPS
     shapes: tuple[Shape, ...] = VECTORS
-    coupled: bool = False
+    often: bool = False
     max_classes: int = 4
-    fixed: dict[str, object] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)
@@ -55,7 +57,7 @@ def point(size: int) -> st.SearchStrategy[Point]:
 @st.composite
 def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool) -> tuple[Point, ...]:
     """Zero, one constant, lattice points per sample, or points that share some or all coordinates with the input."""
-    kind = draw(choice(("zero", "lattice", "shared", "constant", "row", "input")))
+    kind = draw(choice(("zero", "lattice", "shared", "constant", "row", "input", "cancelling")))
     size = len(inputs[0])
     if zero_only or kind == "zero":
         return tuple((0.0,) * size for _ in inputs)
@@ -67,6 +69,8 @@ def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool) -> tuple[P
     rows = []
     for x in inputs:
         other = draw(point(size))
+        if kind == "cancelling":
+            other = (*other[: size - 1], -sum(other[: size - 1]))
         if kind == "shared":
             keep = draw(st.lists(st.booleans(), min_size=size, max_size=size))
             other = tuple(a if k else b for a, b, k in zip(x, other, keep, strict=True))
@@ -105,7 +109,7 @@ def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: 
     chunks = choice((0, 0, 1, 2, 3, 5, 7)) if "chunking" in accepts else st.just(0)
 
     def flag(accept: str | None = None) -> bool:
-        return draw(choice(OFF_ON)) if accept is None or accept in accepts else False
+        return draw(choice((False, True) if space.often else OFF_ON)) if accept is None or accept in accepts else False
 
     return Situation(
         dtype=dtype,
@@ -117,7 +121,7 @@ def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: 
         no_grad=flag(),
         training=flag("train-mode"),
         inplace=flag("inplace"),
-        shared=flag("shared-modules"),
+        shared="shared-modules" in accepts and draw(choice((False, False, True))),
         frozen=flag(),
         filled_grads=flag(),
         leaf_inputs=flag(),

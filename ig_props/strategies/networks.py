@@ -43,9 +43,14 @@ GATES: tuple[Op, ...] = (Relu(), Relu(), LeakyRelu(0.25), Abs())
 CURVES: tuple[Op, ...] = (Tanh(), Sigmoid(), Softplus(), Gelu())
 
 
-@lru_cache(maxsize=256)
 def choice(pool: tuple[T, ...]) -> st.SearchStrategy[T]:
     """`st.sampled_from`, made once per pool: building and validating strategies costs more than drawing from them."""
+    return _choice(pool, tuple(map(type, pool)))
+
+
+@lru_cache(maxsize=256)
+def _choice(pool: tuple[T, ...], types: tuple[type, ...]) -> st.SearchStrategy[T]:
+    # equal tuples such as (1,) and (1.0,) are told apart by their types
     return st.sampled_from(pool)
 
 

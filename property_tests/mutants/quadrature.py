@@ -171,16 +171,15 @@ def steps_capped(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Ta
 
 @mutant(
     refuted_by=CURVED,
-    defect="Adaptive rule that takes a segment for straight when the gradients at its two ends agree.",
+    defect="Adaptive rule that takes a partial derivative for constant when it agrees at the two ends.",
 )
 def adaptive_trusts_equal_ends(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
     first, last = gradient(model, b, classes), gradient(model, x, classes)
-    if torch.allclose(first, last):
-        return (x - b) * (first + last) / 2
-    return (x - b) * average(model, x, b, classes, midpoint(n_steps))
+    refined = average(model, x, b, classes, midpoint(n_steps))
+    return (x - b) * torch.where(first.isclose(last), first, refined)
 
 
 @mutant(
