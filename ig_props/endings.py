@@ -256,30 +256,39 @@ def _errors(case: Case, finding: Finding) -> Plan:
 
 
 def _second(case: Case, finding: Finding) -> Plan:
-    """New weights in the same model and new values in the same tensors; or a new model after the first is gone."""
-    assert case.other is not None
+    """Other weights in the same model, other values in the same tensors, or another model where the first one was."""
     network = case.other
+    assert network is not None
     case = _tensors(case)
-    other = replace(case, network=network, other=None)
-    layer = ""
-    if case.layer is not None:
-        layer = f", layer={layer_source(network, 'other', case.layer, inplace=case.situation.inplace)}"
-    swapped = case.layer is None or any(v for row in case.baselines for v in row)
-    if finding.comparison is not None and finding.comparison.how.startswith("a new model"):
-        points = "baseline, x" if swapped else "x, baseline"
-        exact = repr(finding.comparison.exact)
-        line = _printed(f"answer(other, {points}{layer}){_at(case, finding)}.item()", exact, finding)
-        return Plan((HERE, "del model", line), case, several=True, layers=True, models={"other": other})
-    several = case.situation.parts > 1
+    c, at, several = finding.comparison, _at(case, finding), case.situation.parts > 1
+
+    def of(name: str, x: str = "x", baseline: str = "baseline") -> str:
+        layer = ""
+        if case.layer is not None:
+            layer = f", layer={layer_source(network, name, case.layer, inplace=case.situation.inplace)}"
+        return f"answer({name}, {x}, {baseline}{layer})"
+
+    weights = ["with torch.no_grad():", "    for p, q in zip(model.parameters(), other.parameters()): p.copy_(q)"]
     pairs = "zip(x, baseline)" if several else "[(x, baseline)]"
+    swap = ["with torch.no_grad():", f"    for a, b in {pairs}: kept = a.clone(); a.copy_(b); b.copy_(kept)"]
     copies = [f"tuple(part.clone() for part in {n})" if several else f"{n}.clone()" for n in ("x", "baseline")]
-    ending = [
-        HERE,
-        "with torch.no_grad():",
-        "    for p, q in zip(model.parameters(), other.parameters()): p.copy_(q)",
-        *([f"    for a, b in {pairs}: kept = a.clone(); a.copy_(b); b.copy_(kept)"] if swapped else []),
-        _pair(case, finding, HERE, f"answer(other, {', '.join(copies)}{layer})"),
-    ]
+    ending = [f"first = {HERE}"]
+    if c is None:
+        ending += ["print(first)", *weights, HERE, *swap, HERE, "print(first)"]
+    elif c.how.endswith("new model where another one was"):
+        ending = [
+            "import copy",
+            "for attempt in range(8):",
+            f"    before = copy.deepcopy(model); place = id(before); first = {of('before')}; del before",
+            "    after = copy.deepcopy(other)",
+            "    if id(after) == place: break",
+            _printed(f"{of('after')}{at}.item()", f"{of('other')}{at}.item()", finding),
+        ]
+    elif c.how.endswith("other weights in the same model"):
+        ending += [*weights, _pair(case, finding, HERE, of("other"))]
+    else:
+        ending += [*weights, *swap, _pair(case, finding, HERE, of("other", *copies))]
+    other = replace(case, network=network, other=None)
     return Plan(tuple(ending), case, several=True, layers=True, models={"other": other})
 
 
@@ -305,6 +314,7 @@ _DESCRIBED: dict[str, Callable[[Case, Finding], Plan]] = {
     "CODE.purity": _purity,
     "CODE.purity_after_failure": _after_failure,
     "CODE.errors": _errors,
+    "CODE.second_model": _second,
 }
 """Claims whose failure is not a number."""
 

@@ -260,6 +260,12 @@ def _judge(replay: Replay, timeout: float) -> dict[str, Any]:
     return {"finding": replace(finding, reproduction=_script(finding)).to_json()}
 
 
+def _mistake(replay: Replay, error: Exception) -> Finding:
+    """What is said where this project fails and not the code under test."""
+    note = f"internal error: {type(error).__name__}: {error}"[:300]
+    return Finding(replay.spec, replay.claim, Verdict.INCONCLUSIVE, note, case=dict(replay.case))
+
+
 def told(now: Finding) -> str:
     """One sentence on a replay."""
     if now.verdict in (Verdict.REFUTED, Verdict.CRASHED):
@@ -274,7 +280,11 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)
     replay = _checked(json.loads(sys.stdin.buffer.read()))
-    answer = json.dumps(_judge(replay, float(sys.argv[1]))).encode() + b"\n"
+    try:
+        found = _judge(replay, float(sys.argv[1]))
+    except Exception as error:
+        found = {"finding": _mistake(replay, error).to_json()}
+    answer = json.dumps(found).encode() + b"\n"
     with os.fdopen(answers, "wb") as stream:
         stream.write(answer)
     os._exit(0)

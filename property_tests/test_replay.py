@@ -20,6 +20,7 @@ from ig_props.calls import LIBRARIES as CALLS
 from ig_props.calls import split_name
 from ig_props.claims.case import Case, Situation
 from ig_props.findings import Comparison, Finding, Verdict
+from ig_props.networks.network import Affine, Network, Node
 from ig_props.replay import Replay, ReplayError, path_of, read, rerun, trusted, write
 from ig_props.script import script
 from property_tests.fakes import MAXIMUM, NAME, ONE, SMALL, finding, refuted
@@ -108,13 +109,29 @@ HALF = "mine.py:attribute[factor=0.5]"
         ("CODE.memory_layout", "attribution of x0",
          replace(SMALL, situation=Situation(layout="strided")), (0.5, 0.5)),
         ("CODE.no_grad", "attribution of x0", replace(SMALL, situation=Situation(frozen=True)), (0.5, 0.5)),
-        ("CODE.second_model", "attribution of x0", replace(SMALL, other=ONE), (-0.5, -0.5)),
     ],
 )  # fmt: skip
 def test_scripts_compute_both_sides_of_what_is_compared(
     claim: str, what: str, case: Case, expected: tuple[float, float]
 ) -> None:
     told = refuted(claim, case, attributor=HALF, comparison=Comparison(what, 0.5, 1.0))
+    assert received_and_exact(run_script(script(told))) == expected
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("a second call with other weights in the same model", (-1.0, -1.0)),
+        ("a second call with other values in the same tensors", (1.0, 1.0)),
+        ("a new model where another one was", (-1.0, -1.0)),
+    ],
+)
+def test_scripts_of_second_models_compute_both_sides(how: str, expected: tuple[float, float]) -> None:
+    doubled = Network((1,), (Node(Affine(((-2.0,),), (0.0,)), (0,)),))
+    told = refuted(
+        "CODE.second_model", replace(SMALL, other=doubled), attributor=HALF,
+        comparison=Comparison("attribution of x0", 0.5, 1.0, how=f"the right answer to {how}"),
+    )  # fmt: skip
     assert received_and_exact(run_script(script(told))) == expected
 
 
@@ -126,6 +143,7 @@ def test_scripts_compute_both_sides_of_what_is_compared(
         ("CODE.purity_after_failure", replace(SMALL, numbers={"fails": (0.0,)}), "hooks"),
         ("CODE.errors", replace(SMALL, numbers={"flaw": (2.0,)}), "NaN"),
         ("CODE.dtype", replace(SMALL, situation=Situation(dtype="float32")), "dtype"),
+        ("CODE.second_model", replace(SMALL, other=ONE), "the answer of an earlier call was overwritten"),
         ("CODE.shape", SMALL, "returned None; a tensor is needed"),
     ],
 )

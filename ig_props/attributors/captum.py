@@ -20,7 +20,9 @@ METHODS: dict[str, Callable[[int], Rule]] = {
 }
 DEFAULT_METHOD = "gausslegendre"
 INPUTS = PLAIN | {"tuples", "no-baseline", "scalar-baseline", "broadcast-baseline", "no-target", "chunking"}
-"""From the docstrings of `attribute`; the FAQ says that integer inputs have no gradients."""
+"""From the docstrings of `attribute`; of token indices the FAQ says that there are no gradients with respect to them."""
+REUSED = frozenset({"shared-modules"})
+"""What layer methods do not accept: the FAQ says that a layer used several times "generally" means its last use."""
 
 
 def _method(name: str, args: Mapping[str, object]) -> str:
@@ -46,7 +48,8 @@ def integrated_gradients(name: str, stage: str, args: Mapping[str, object]) -> P
 def layer_integrated_gradients(name: str, stage: str, args: Mapping[str, object]) -> Plain:
     from captum.attr import LayerIntegratedGradients
 
-    return Plain(LayerIntegratedGradients, name, _integrated(Kind.LAYER_IG, name, args), args)
+    traits = _integrated(Kind.LAYER_IG, name, args)
+    return Plain(LayerIntegratedGradients, name, replace(traits, accepts=traits.accepts - REUSED), args)
 
 
 def layer_conductance(name: str, stage: str, args: Mapping[str, object]) -> Plain:
@@ -54,7 +57,7 @@ def layer_conductance(name: str, stage: str, args: Mapping[str, object]) -> Plai
     from captum.attr import LayerConductance
 
     _method(name, args)
-    return Plain(LayerConductance, name, Traits(Kind.LAYER_INTEGRAL, accepts=INPUTS, adaptive=False), args)
+    return Plain(LayerConductance, name, Traits(Kind.LAYER_INTEGRAL, accepts=INPUTS - REUSED, adaptive=False), args)
 
 
 def noise_tunnel(name: str, stage: str, args: Mapping[str, object]) -> Plain:
@@ -97,7 +100,7 @@ def layer_grad_cam(name: str, stage: str, args: Mapping[str, object]) -> Plain:
         maps = LayerGradCam(model, layer).attribute(inputs, target, relu_attributions=relu_attributions)
         return maps.squeeze(1) if getattr(maps, "ndim", 0) == 4 else maps
 
-    return Plain(attribute, name, Traits(Kind.GRAD_CAM, stage, PLAIN | {"tuples"}, adaptive=False), args)
+    return Plain(attribute, name, Traits(Kind.GRAD_CAM, stage, (PLAIN | {"tuples"}) - REUSED, adaptive=False), args)
 
 
 ADAPTERS = {

@@ -67,7 +67,7 @@ def gradient_explainer(name: str, stage: str, args: Mapping[str, object]) -> Pla
         values = _explained(model, _parts(inputs), _parts(baselines), target, options)
         return values if isinstance(inputs, tuple) else values[0]
 
-    return Plain(attribute, name, Traits(Kind.IG, accepts=ACCEPTED | {"tuples"}), args)
+    return Plain(attribute, name, Traits(Kind.IG, accepts=ACCEPTED | {"tuples"}, dtypes=("float32",)), args)
 
 
 def gradient_explainer_layer(name: str, stage: str, args: Mapping[str, object]) -> Plain:
@@ -93,7 +93,7 @@ def gradient_explainer_layer(name: str, stage: str, args: Mapping[str, object]) 
         finally:
             handle.remove()
 
-    return Plain(attribute, name, Traits(Kind.LAYER_IG, accepts=ACCEPTED), args)
+    return Plain(attribute, name, Traits(Kind.LAYER_IG, accepts=ACCEPTED, dtypes=("float32",)), args)
 
 
 ADAPTERS = {"GradientExplainer": gradient_explainer, "GradientExplainer.layer": gradient_explainer_layer}

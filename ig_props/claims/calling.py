@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.attributors.protocol import Attributor, Call, CannotRun
-from ig_props.claims.case import Case, Point
+from ig_props.claims.case import Case, Point, Situation
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Affine, AvgPool2d, Conv2d, Flatten, Network, NetworkError, Node, Relu
 from ig_props.networks.torch_ import TorchNetwork
@@ -262,11 +262,11 @@ def answered(check: Check) -> Check:
 def plain_case(attributor: Attributor) -> Case:
     """The plainest case an attributor's traits allow."""
     traits = attributor.traits
-    n_steps = max(8, traits.min_steps)
+    n_steps, plain = max(8, traits.min_steps), Situation(dtype=traits.dtypes[0])
     if not traits.kind.needs_layer and "vectors" in traits.accepts:
         relu = Network((2,), (Node(Affine(((1.0, -1.0), (1.0, 2.0)), (0.0, 0.5)), (0,)), Node(Relu(), (1,)),
                               Node(Affine(((1.0, 1.0),), (0.0,)), (2,))))  # fmt: skip
-        return Case(relu, ((1.0, 0.5),), ((0.0, 0.0),), (0,), n_steps)
+        return Case(relu, ((1.0, 0.5),), ((0.0, 0.0),), (0,), n_steps, plain)
     kernel = ((((1.0, 0.5), (-0.5, 1.0)),), (((0.5, 1.0), (1.0, -1.0)),))
     nodes = (
         Node(Conv2d(kernel, (0.25, 0.5)), (0,)),
@@ -278,14 +278,14 @@ def plain_case(attributor: Attributor) -> Case:
     conv = Network((1, 4, 3), nodes)
     point = tuple(k / 4 for k in range(12))
     layer = 2 if traits.kind.needs_layer else None
-    return Case(conv, (point,), ((0.0,) * 12,), (0,), n_steps, layer=layer)
+    return Case(conv, (point,), ((0.0,) * 12,), (0,), n_steps, plain, layer=layer)
 
 
 def preflight(attributor: Attributor) -> None:
     """One plain call; raises CannotRun in one sentence when the code under test does not answer it."""
     case = plain_case(attributor)
     prepared = prepare(case)
-    what = f"{attributor.name} on a plain call (inputs [1, {', '.join(map(str, case.network.input_shape))}] in float64)"
+    what = f"{attributor.name} on a plain call (inputs [1, {', '.join(map(str, case.network.input_shape))}] in {case.situation.dtype})"
     try:
         with sheltered():
             seed_everything()

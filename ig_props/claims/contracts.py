@@ -397,7 +397,7 @@ def _in_the_same_place(attributor: Attributor, case: Case, later: Case) -> np.nd
 
 
 def second_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
-    """The second model has the same architecture, its last affine node negated and doubled."""
+    """The second model has the same architecture, its last affine nodes negated and doubled."""
     space = replace(PIECEWISE, precise=True)
     drawn = any_cases(traits, space)
     if drawn is None:
@@ -405,12 +405,12 @@ def second_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
 
     def paired(case: Case) -> Case:
         nodes = list(case.network.nodes)
-        for k in reversed(range(len(nodes))):
+        last = nodes[-1]
+        for k in [len(nodes) - 1] if isinstance(last.op, Affine) else [i - 1 for i in last.operands]:
             op = nodes[k].op
-            if isinstance(op, Affine):
-                weight = tuple(tuple(SECOND * w for w in row) for row in op.weight)
-                nodes[k] = replace(nodes[k], op=Affine(weight, tuple(SECOND * b for b in op.bias)))
-                break
+            assert isinstance(op, Affine)
+            weight = tuple(tuple(SECOND * w for w in row) for row in op.weight)
+            nodes[k] = replace(nodes[k], op=Affine(weight, tuple(SECOND * b for b in op.bias)))
         other = replace(case.network, nodes=tuple(nodes))
         still = replace(case.situation, layout="contiguous", baseline="tensor", leaf_inputs=False, frozen=False)
         return replace(case, other=other, situation=still)

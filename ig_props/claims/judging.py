@@ -20,6 +20,8 @@ from ig_props.oracles.rounding import slope_bounds
 from ig_props.quadrature import VARIATION_CONSTANT
 
 Array = NDArray[np.float64]
+MISJUDGED = 2.0**-50
+"""The probability with which a method that samples its nodes at random may be judged wrongly, per comparison."""
 HALF_REACH = 256.0
 """Half-precision cases keep to numbers in [1/256, 256], where neither weights nor sums leave the format's range."""
 
@@ -42,8 +44,12 @@ class Allowance:
 
 
 def constant(attributor: Attributor, case: Case) -> float:
-    """The constant c in V c / n: 2, or what the measured rule needs when the number of steps cannot be chosen."""
-    if attributor.traits.has_steps:
+    """The constant c in V c / n: 2, what the measured rule needs when the number of steps cannot be chosen, or for n
+    independent random nodes the Dvoretzky-Kiefer-Wolfowitz bound on their discrepancy, with Massart's constant."""
+    traits = attributor.traits
+    if "random" in traits.accepts and traits.rule is None:
+        return math.sqrt(case.n_steps * math.log(2.0 / MISJUDGED) / 2.0)
+    if traits.has_steps:
         return VARIATION_CONSTANT
     from ig_props.diagnosis import measured_discrepancy
 

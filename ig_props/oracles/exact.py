@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from flint import fmpq
 
-from ig_props.networks.exact import ZERO, Piece, Vector, gradient, rational, restrict, states_at
-from ig_props.networks.lowering import Elementwise, Maximum, lower
+from ig_props.networks.exact import (
+    ONE,
+    ZERO,
+    Adjoint,
+    Piece,
+    State,
+    Whole,
+    open_gates,
+    rational,
+    restrict,
+    states_at,
+    whole_gradient,
+)
 from ig_props.networks.network import Network, NetworkError
+from ig_props.oracles.kinks import SLACK, Windows, to_float
 from ig_props.oracles.oracle import Floats, NoOracle, PathOracle
-from ig_props.oracles.rounding import preactivation_errors, slope_bounds, smooth_rounding
-from ig_props.quadrature import VARIATION_CONSTANT
+from ig_props.oracles.rounding import slope_bounds, smooth_rounding
 
-SLACK = 1.0 + 2.0**-40
-"""Covers the float arithmetic with which bounds are added up; bounds are never subtracted."""
+__all__ = ["SLACK", "Windows", "path_attribution", "path_oracle", "to_float", "to_fraction"]
+
+WRITTEN_OUT = 2**17
+"""Up to so many pieces times coordinates the attributions are kept as rationals, whose digits grow with every piece."""
+BITS = 320
+"""Binary places of breakpoints where they are more: the error is far below a float's, and counted."""
 
 
 def to_fraction(value: fmpq) -> Fraction:
     return Fraction(int(value.p), int(value.q))
-
-
-def to_float(value: fmpq) -> float:
-    """The nearest float."""
-    return int(value.p) / int(value.q)
 
 
 def _conversion(value: fmpq) -> float:
@@ -33,69 +44,81 @@ def _conversion(value: fmpq) -> float:
     return 0.0 if rational(to_float(value)) == value else abs(to_float(value)) * 2.0**-52 + 2.0**-1074
 
 
-class Windows:
-    """Where along the segment a gate's argument is so near to zero that rounding decides its sign.
+def _between(before: Piece, after: Piece, states: Sequence[State], found: Sequence[tuple[int, int]]) -> bool:
+    """Whether the gradient at the breakpoint of two pieces lies between theirs, `found` being the gates open there.
 
-    Per gate and piece: the argument's values at both ends, its forward error per unit of precision and the piece's
-    length. Arguments that vanish on the whole piece are left out: every value they allow is in the enclosure.
+    It does where one gate turns, since the gradient is affine in that gate's slope, or in the shares of two operands.
     """
-
-    def __init__(self, network: Network, pieces: list[Piece]) -> None:
-        self.network = network
-        starts, ends, lengths, where = [], [], [], []
-        for piece in pieces:
-            length = to_float(piece.end - piece.start)
-            for k, step in enumerate(lower(network)):
-                for entry, (a, b) in enumerate(_arguments(network, piece, k)):
-                    if a != 0 or b != 0:
-                        starts.append(to_float(a))
-                        ends.append(to_float(b))
-                        lengths.append(length)
-                        where.append((k, entry if isinstance(step, Elementwise) else -1))
-        self.starts, self.ends, self.lengths = np.array(starts), np.array(ends), np.array(lengths)
-        self.where = where
-
-    def measure(self, x: Sequence[float], baseline: Sequence[float], eps: float) -> tuple[float, int]:
-        """Length of all windows for a machine epsilon, and how many hold no point where the argument is zero."""
-        if not self.where:
-            return 0.0, 0
-        errors = preactivation_errors(self.network, x, baseline, eps)
-        reach = np.array([errors[k][e] if e >= 0 else 2.0 * max(errors[k], default=0.0) for k, e in self.where])
-        low, high = np.minimum(self.starts, self.ends), np.maximum(self.starts, self.ends)
-        overlap = np.minimum(high, reach) - np.maximum(low, -reach)
-        inside = (low <= reach) & (high >= -reach)
-        span = np.where(high > low, high - low, 1.0)
-        share = np.where(high > low, np.clip(overlap / span, 0.0, 1.0), 1.0)
-        lost = inside & ((low > 0) | (high < 0))
-        return float((self.lengths * share)[inside].sum()) * SLACK, int(lost.sum())
+    if len(found) != 1:
+        return not found
+    (k, entry) = found[0]
+    here = states[k]
+    sides = {state[entry] for p in (before, after) if (state := p.states[k]) is not None}
+    assert here is not None
+    return sides == {-1, 1} if here[entry] == 0 else len(here[entry]) == 2 and sides == {(i,) for i in here[entry]}
 
 
-def _arguments(network: Network, piece: Piece, k: int) -> list[tuple[fmpq, fmpq]]:
-    """Values at both ends of a piece of what the gates of step k compare with zero."""
-    step = lower(network)[k]
-    if not isinstance(step, Elementwise | Maximum):
-        return []
-    ends = []
-    for t in (piece.start, piece.end):
-        values: Vector = [v for i in step.operands for v in piece.forms[i].at(t)]
-        if isinstance(step, Maximum):
-            state = piece.states[k]
-            assert state is not None
-            values = [
-                values[int(chosen[0])] - values[j]
-                for group, chosen in zip(step.groups.tolist(), state, strict=True)
-                for j in group
-                if j not in chosen
-            ]
-        ends.append(values)
-    return list(zip(*ends, strict=True))
+@lru_cache(maxsize=8)
+def _pieces(network: Network, x: tuple[float, ...], baseline: tuple[float, ...]) -> tuple[list[Piece], Windows]:
+    """What all targets share."""
+    pieces = restrict(network, x, baseline)
+    return pieces, Windows(network, pieces)
 
 
-def _variation(levels: list[Vector], i: int) -> fmpq:
-    total = ZERO
+def _levels(network: Network, target: int, pieces: Sequence[Piece]) -> list[tuple[Adjoint, Piece | None]]:
+    """The gradient on every piece, and between two where it may leave the range between theirs (no piece)."""
+    levels: list[tuple[Adjoint, Piece | None]] = []
+    before: Piece | None = None
+    for piece in pieces:
+        own = whole_gradient(network, piece.states, target)
+        states = states_at(network, piece, piece.start)
+        found = open_gates(network, states)
+        certain = own.closed and (not found if before is None else levels[-1][0].closed)
+        if not certain or (before is not None and not _between(before, piece, states, found)):
+            levels.append((whole_gradient(network, states, target), None))
+        levels.append((own, piece))
+        before = piece
+    states = states_at(network, pieces[-1], ONE)
+    if open_gates(network, states):
+        levels.append((whole_gradient(network, states, target), None))
+    return levels
+
+
+def _variation(levels: Sequence[Whole]) -> Whole:
+    total = [0] * len(levels[0])
     for before, after in zip(levels[:-1], levels[1:], strict=True):
-        total += abs(after[i] - before[i])
+        total = [v + abs(b - a) for v, a, b in zip(total, before, after, strict=True)]
     return total
+
+
+def _integral(cuts: Sequence[fmpq], values: Sequence[Whole]) -> tuple[list[fmpq], bool]:
+    """Σ_k (t_{k+1} - t_k) v_k for every entry, as v_last - Σ_k t_k (v_k - v_{k-1}); and whether it is exact.
+
+    cuts: the breakpoints inside the segment. Otherwise breakpoints are rounded down to `BITS` places.
+    """
+    exact = len(values) * len(values[0]) <= WRITTEN_OUT
+    places: Sequence[fmpq | int] = cuts if exact else [(int(t.p) << BITS) // int(t.q) for t in cuts]
+    total: list[fmpq | int] = [v if exact else v << BITS for v in values[-1]]
+    for t, before, after in zip(places, values[:-1], values[1:], strict=True):
+        for i, (a, b) in enumerate(zip(before, after, strict=True)):
+            if a != b:
+                total[i] -= t * (b - a)
+    return [fmpq(v) if exact else fmpq(v, 1 << BITS) for v in total], exact
+
+
+def _score_variation(levels: Sequence[tuple[Adjoint, Piece | None]], displacement: Whole, scale: int, target: int) -> fmpq:
+    """Variation of d/dt F(g(t)), whose values on pieces are exact."""
+    rates: list[tuple[fmpq, fmpq]] = []
+    for level, piece in levels:
+        if piece is not None:
+            rate = fmpq(piece.forms[-1].rate[target], piece.forms[-1].scale)
+            rates.append((rate, rate))
+        else:
+            products = [(d * a, d * b) for d, a, b in zip(displacement, level.low, level.high, strict=True)]
+            rates.append((fmpq(sum(map(min, products)), level.scale * scale),
+                          fmpq(sum(map(max, products)), level.scale * scale)))  # fmt: skip
+    pairs = list(zip(rates[:-1], rates[1:], strict=True))
+    return max(sum((abs(b[k] - a[k]) for a, b in pairs), ZERO) for k in (0, 1))
 
 
 def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Sequence[float]) -> PathOracle:
@@ -104,61 +127,49 @@ def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Seq
     Raises NoOracle for networks that are not piecewise linear or have too many pieces.
     """
     try:
-        pieces = restrict(network, x, baseline)
+        pieces, windows = _pieces(network, tuple(x), tuple(baseline))
     except NetworkError as error:
         raise NoOracle(str(error)) from None
-    size = network.size
-    displacement = [rational(a) - rational(b) for a, b in zip(x, baseline, strict=True)]
-    low, high = [ZERO] * size, [ZERO] * size
-    lows: list[Vector] = []
-    highs: list[Vector] = []
-    ties = False
-
-    rates: list[Vector] = []
-
-    def record(ends: tuple[Vector, Vector], rate: fmpq | None = None) -> None:
-        lows.append(ends[0])
-        highs.append(ends[1])
-        products = [(d * a, d * b) for d, a, b in zip(displacement, *ends, strict=True)]
-        rates.append([sum((f(p) for p in products), ZERO) for f in (min, max)] if rate is None else [rate, rate])
-
-    for piece in pieces:
-        record(gradient(network, states_at(network, piece, piece.start), target))
-        bottom, top = gradient(network, piece.states, target)
-        ties = ties or bottom != top
-        record((bottom, top), piece.forms[-1].slope[target])
-        for i in range(size):
-            low[i] += (piece.end - piece.start) * bottom[i]
-            high[i] += (piece.end - piece.start) * top[i]
-    record(gradient(network, states_at(network, pieces[-1], fmpq(1)), target))
-    mids = [d * (a + b) / 2 for d, a, b in zip(displacement, low, high, strict=True)]
-    halves = [abs(d) * (b - a) / 2 for d, a, b in zip(displacement, low, high, strict=True)]
-    variation = [to_float(max(_variation(lows, i), _variation(highs, i))) * SLACK for i in range(size)]
-    last, first = pieces[-1].forms[-1].at(fmpq(1))[target], pieces[0].forms[-1].at(ZERO)[target]
-    windows = Windows(network, pieces)
-    slopes = slope_bounds(network, target)
+    first = pieces[0].forms[0]
+    displacement = [fmpq(d, first.scale) for d in first.rate]
+    levels = _levels(network, target, pieces)
+    own = [level for level, piece in levels if piece is not None]
+    ties = any(level.low != level.high for level in own)
+    cuts = [piece.start for piece in pieces[1:]]
+    low, exact = _integral(cuts, [level.low for level in own])
+    high = low if not ties else _integral(cuts, [level.high for level in own])[0]
+    scale = own[0].scale
+    mids = [d * (a + b) / (2 * scale) for d, a, b in zip(displacement, low, high, strict=True)]
+    halves = [abs(d) * (b - a) / (2 * scale) for d, a, b in zip(displacement, low, high, strict=True)]
+    bottoms, tops = ([getattr(level, end) for level, _ in levels] for end in ("low", "high"))
+    variation = [
+        to_float(fmpq(max(a, b), scale)) * SLACK
+        for a, b in zip(_variation(bottoms), _variation(tops), strict=True)
+    ]  # fmt: skip
+    last, start = pieces[-1].forms[-1].at(ONE)[target], pieces[0].forms[-1].at(ZERO)[target]
     reach = tuple(abs(to_float(d)) for d in displacement)
+    cut_off = [0.0 if exact else d * v * 2.0**-BITS for d, v in zip(reach, variation, strict=True)]
 
     def rounding(eps: float, n_steps: int) -> Floats:
-        measure, lost = windows.measure(x, baseline, eps)
-        kinks = 2.0 * (2.0 * measure + lost * VARIATION_CONSTANT / n_steps)
+        kinks = np.minimum(windows.budget(target, x, baseline, eps, n_steps), 2.0 * np.array(slope_bounds(network, target)))
         base = smooth_rounding(network, target, x, baseline, eps, n_steps)
-        return tuple(b + d * s * kinks * SLACK for b, d, s in zip(base, reach, slopes, strict=True))
+        return tuple(b + d * k * SLACK for b, d, k in zip(base, reach, kinks.tolist(), strict=True))
 
     return PathOracle(
         mid=tuple(to_float(m) for m in mids),
         radius=tuple(
-            (to_float(h) + _conversion(h) + _conversion(m)) * SLACK for h, m in zip(halves, mids, strict=True)
+            (to_float(h) + _conversion(h) + _conversion(m) + c) * SLACK
+            for h, m, c in zip(halves, mids, cut_off, strict=True)
         ),
-        difference=(to_float(last - first), _conversion(last - first)),
+        difference=(to_float(last - start), _conversion(last - start)),
         displacement=tuple(to_float(d) for d in displacement),
         variation=tuple(variation),
         rounding=rounding,
         how="exact rational value, piece by piece",
-        exact=None if ties else tuple(to_fraction(m) for m in mids),
+        exact=None if ties or not exact else tuple(to_fraction(m) for m in mids),
         kinks=len(pieces) - 1,
         ties=ties,
-        score_variation=to_float(max(_variation(rates, 0), _variation(rates, 1))) * SLACK,
+        score_variation=to_float(_score_variation(levels, first.rate, first.scale, target)) * SLACK,
     )
 
 

@@ -89,14 +89,14 @@ def admissible_steps(traits: Traits, steps: Sequence[int] = STEPS) -> list[int]:
 def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: int, rows: int) -> Situation:
     """A situation within what the attributor accepts; most draws are odd in one or two respects only."""
     accepts = traits.accepts
-    dtypes = ["float64", "float64", "float32"]
+    dtypes = [traits.dtypes[0], *traits.dtypes]
     if not space.precise:
         dtypes += ["float16", "bfloat16"] if "half" in accepts else []
         dtypes += ["int64"] if "integers" in accepts else []
     target = "tensor" if "mixed-targets" in accepts else "int"
     if not space.situations:
-        return Situation(dtype="float64", target=target)
-    dtype = "float64" if space.precise else draw(choice(tuple(dtypes)))
+        return Situation(dtype=traits.dtypes[0], target=target)
+    dtype = traits.dtypes[0] if space.precise else draw(choice(tuple(dtypes)))
     layouts = ["contiguous"] * 5 + ["transposed", "strided", "expanded"]
     layouts += ["channels_last"] * 2 if len(shape) == 3 else []
     kinds = [target] * 3 + ["int"] * 2

@@ -59,14 +59,14 @@ def mean_baseline(model: nn.Module, inputs: Tensor, baselines: Tensor, target: T
 
 
 @mutant(
-    refuted_by=("QUAD.weights_sum_one", "IG.null_path"),
+    refuted_by=("QUAD.weights_sum_one", "IG.null_path", "QUAD.variation_bound"),
     defect="A baseline whose entries cancel to a zero sum is taken for no baseline at all.",
 )
 def cancelling_baseline_is_none(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
-    if not baselines.sum():
-        baselines = torch.zeros_like(baselines)
+    cancelling = (baselines.flatten(1).sum(1) == 0).reshape(-1, *[1] * (baselines.ndim - 1))
+    baselines = baselines.masked_fill(cancelling, 0.0)
     return ig(model, inputs, baselines, target, n_steps)
 
 

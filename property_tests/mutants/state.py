@@ -83,7 +83,8 @@ def left_in_train_mode(
 
 
 @mutant(
-    refuted_by=("CODE.purity_after_failure",), defect="Restores the mode after success only: a call that raises leaves the model in eval mode."
+    refuted_by=("CODE.purity_after_failure",),
+    defect="Restores the mode after success only: a call that raises leaves the model in eval mode.",
 )
 def mode_lost_on_failure(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -103,7 +104,10 @@ def hooks_left(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Targ
     return ig(model, inputs, baselines, target, n_steps)
 
 
-@mutant(refuted_by=("CODE.purity_after_failure",), defect="Removes its hook after success only: a call that raises leaves it on the model.")
+@mutant(
+    refuted_by=("CODE.purity_after_failure",),
+    defect="Removes its hook after success only: a call that raises leaves it on the model.",
+)
 def hook_left_on_failure(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
