@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ig_props.attributors.protocol import Attributor
+from ig_props.attributors.protocol import Attributor, drawn_dtypes
 from ig_props.claims.calling import ForeignError, Malformed, attributions
 from ig_props.claims.case import Case, Situation
 from ig_props.networks.network import Affine, Network, Node, Product, Relu
@@ -49,16 +49,16 @@ class Probe:
         baselines: Sequence[Sequence[float]],
         targets: Sequence[int] = (0,),
         n: int = 20,
-        dtype: str = "float64",
+        dtype: str | None = None,
     ) -> np.ndarray | None:
         points = [tuple(tuple(map(float, row)) for row in rows) for rows in (inputs, baselines)]
-        case = Case(network, points[0], points[1], tuple(targets), n, Situation(dtype=dtype))
+        case = Case(network, points[0], points[1], tuple(targets), n, Situation(dtype=dtype or drawn_dtypes(self.attributor.traits)[0]))
         try:
             return attributions(self.attributor, case)
         except (ForeignError, Malformed):
             return None
 
-    def number(self, network: Network, x: float = 1.0, b: float = 0.0, n: int = 20, dtype: str = "float64") -> float:
+    def number(self, network: Network, x: float = 1.0, b: float = 0.0, n: int = 20, dtype: str | None = None) -> float:
         """The one attribution of a one-dimensional network, NaN when there is none."""
         values = self(network, ((x,),), ((b,),), n=n, dtype=dtype)
         return math.nan if values is None else float(values[0, 0])
@@ -94,6 +94,9 @@ def _weights(probe: Probe, steps: Sequence[int]) -> list[str]:
     if not known:
         return ["no number comes back even for F = x0 from 0 to 1"]
     if all(_near(s, 1.0) for s in known.values()):
+        return []
+    single = drawn_dtypes(probe.attributor.traits)[0] != "float64"
+    if single and all(_near(s, 1.0, SINGLE) for s in known.values()):
         return []
     shown = ", ".join(f"{s:.6g} at n_steps = {n}" for n, s in list(known.items())[:3])
     if all(_near(s, 1.0, SINGLE) for s in known.values()):

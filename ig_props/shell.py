@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import importlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,7 +20,7 @@ from ig_props import replay as replays
 from ig_props.attributors.load import LIBRARIES, parse_args
 from ig_props.attributors.protocol import ACCEPTS, CannotRun, Kind
 from ig_props.calls import split_name
-from ig_props.events import CannotRunEvent, Event, Finished, Found, Started
+from ig_props.events import CannotRunEvent, Event, Finished, Found, Shrinking, Started
 from ig_props.findings import Finding, Verdict
 from ig_props.reports.run import Run
 from ig_props.request import PROFILES, TIMEOUT, Request, UsageError
@@ -150,6 +153,11 @@ class Gathered:
         return tuple(sorted(names, key=place))
 
 
+def _prepare() -> None:
+    with contextlib.suppress(Exception):
+        importlib.import_module("ig_props.claims.registry").claims()
+
+
 def _attack(request: Request, gathered: Gathered, excuses: Callable[[Finding], bool]) -> None:
     """Run the campaign with progress on a terminal; an interrupted one leaves what was found."""
     from rich.console import Console
@@ -160,12 +168,16 @@ def _attack(request: Request, gathered: Gathered, excuses: Callable[[Finding], b
     live = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
     errors = Console(stderr=True, highlight=False)
     progress = terminal.Live(errors) if live else terminal.Plainly(errors if sys.stdout.isatty() else None)
-    events = campaign(request, expected=excuses)
+    events, prepared = campaign(request, expected=excuses), False
     try:
         with progress:
             for event in events:
                 gathered.take(event)
                 progress.show(event)
+                if isinstance(event, Shrinking) and not prepared:
+                    # the report will quote statements, whose modules take seconds to import
+                    prepared = True
+                    threading.Thread(target=_prepare, daemon=True).start()
     except KeyboardInterrupt:
         gathered.interrupted = True
     finally:

@@ -56,21 +56,17 @@ def invoke(*words: str) -> Result:
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:
     code = (
-        "import sys, time; began = time.perf_counter()\n"
+        "import sys, time\n"
         "from ig_props import cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "print(time.perf_counter() - began, [m for m in ('torch', 'hypothesis', 'numpy', 'rich', 'flint') if m in sys.modules])"
+        "heavy = ('torch', 'hypothesis', 'numpy', 'rich', 'flint')\n"
+        "print(time.process_time(), [m for m in heavy if m in sys.modules])"
     )
-    best = 9.0
-    for _ in range(3):
-        shown = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-        seconds, modules = shown[-1].split(" ", 1)
-        assert modules == "[]"
-        best = min(best, float(seconds))
-    assert best < 0.3
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, modules = done.stdout.splitlines()[-1].split(" ", 1)
+    assert modules == "[]"
+    assert float(seconds) < 0.3, "processor time, the interpreter's start included"
 
 
 def test_importing_the_package_imports_no_torch() -> None:
@@ -306,7 +302,7 @@ def test_attributors_and_claims_are_listed() -> None:
 
 def test_a_claim_is_explained() -> None:
     flat = " ".join(invoke("explain", "IG.reversal").output.split())
-    for part in ("theorem", "exchanging input and baseline", "claimed by ig", NAME, "simplest F = "):
+    for part in ("theorem", "exchanging input and baseline", "claimed by ig", NAME, "for example F = "):
         assert part in flat, part
 
 

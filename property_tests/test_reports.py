@@ -58,7 +58,7 @@ def test_a_diagnosis_shared_by_findings_is_said_once() -> None:
 
 
 def test_a_diagnosis_of_one_finding_among_several_stays_with_it() -> None:
-    shown = text(refuted("A"), refuted("B", diagnosis=("the baseline is ignored",)), refuted("C"))
+    shown = text(refuted("A"), refuted("B", LARGER, diagnosis=("the baseline is ignored",)), refuted("C"))
     assert shown.count("the baseline is ignored") == shown.count(DIAGNOSIS[0]) == 1
     assert shown.index("REFUTED  B") < shown.index("the baseline is ignored")
 
@@ -69,11 +69,18 @@ def test_simple_counterexamples_come_first() -> None:
 
 
 def test_only_the_simplest_findings_are_shown_in_full_unless_asked() -> None:
-    many = [refuted(f"CLAIM.{k}") for k in range(9)]
+    many = [refuted(f"CLAIM.{k}", replace(SMALL, n_steps=k + 1)) for k in range(9)]
     assert text(*many).count("times the budget\n\nimport torch") == terminal.BLOCKS
     assert "also refuted" in text(*many)
     assert all(f"CLAIM.{k}" in text(*many) for k in range(9))
     assert text(*many, verbose=True).count("import torch") == 9
+
+
+def test_claims_that_one_example_refutes_share_a_block() -> None:
+    shown = text(refuted("A"), refuted("B"), refuted("C", LARGER))
+    assert shown.count("import torch") == 2
+    assert "refutes also  B" in shown
+    assert text(refuted("A"), refuted("B"), verbose=True).count("import torch") == 2
 
 
 def test_every_verdict_has_its_place() -> None:
@@ -108,6 +115,17 @@ def test_reports_without_colour_hold_no_escapes() -> None:
     out = io.StringIO()
     Console(file=out, no_color=True, force_terminal=False).print(terminal.report(run(*every_verdict())))
     assert "\x1b" not in out.getvalue()
+
+
+def test_reasons_are_counted_whatever_the_situation_was() -> None:
+    reasons = {"other reasons": 9, "raised E: no": 2, "raised E: no (with dtype=float32)": 3}
+    shown = text(finding("A", Verdict.UNSUPPORTED, reasons=reasons)).splitlines()
+    assert shown.index("5x  raised E: no  A") < shown.index("9x  other reasons  A")
+
+
+def test_the_replay_command_names_code_that_is_not_ours() -> None:
+    shown = text(refuted(attributor="my code.py:f[n=2]")).splitlines()
+    assert "ig-props replay .ig-props/findings/x.json --attributor 'my code.py:f'" in shown
 
 
 def test_foreign_text_is_not_taken_for_markup() -> None:

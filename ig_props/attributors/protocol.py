@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -83,6 +84,17 @@ class Traits:
     adaptive: bool = True
     documented: dict[str, str] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ("float64", "float32")
+
+
+def drawn_dtypes(traits: Traits) -> list[str]:
+    """The dtypes that examples are drawn in, the usual one first and twice; IG_PROPS_DTYPE other than float64 is the only
+    one drawn."""
+    wanted = os.environ.get("IG_PROPS_DTYPE", "float64")
+    if wanted != "float64":
+        return [wanted]
+    dtypes = [traits.dtypes[0], *traits.dtypes]
+    dtypes += ["float16", "bfloat16"] if "half" in traits.accepts else []
+    return dtypes + (["int64"] if "integers" in traits.accepts else [])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ig_props.attributors.protocol import Attributor, Call, CannotRun
+from ig_props.attributors.protocol import Attributor, Call, CannotRun, drawn_dtypes
 from ig_props.claims.case import Case, Point, Situation
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Affine, AvgPool2d, Conv2d, Flatten, Network, NetworkError, Node, Relu
@@ -262,7 +262,7 @@ def answered(check: Check) -> Check:
 def plain_case(attributor: Attributor) -> Case:
     """The plainest case an attributor's traits allow."""
     traits = attributor.traits
-    n_steps, plain = max(8, traits.min_steps), Situation(dtype=traits.dtypes[0])
+    n_steps, plain = max(8, traits.min_steps), Situation(dtype=drawn_dtypes(traits)[0])
     if not traits.kind.needs_layer and "vectors" in traits.accepts:
         relu = Network((2,), (Node(Affine(((1.0, -1.0), (1.0, 2.0)), (0.0, 0.5)), (0,)), Node(Relu(), (1,)),
                               Node(Affine(((1.0, 1.0),), (0.0,)), (2,))))  # fmt: skip

@@ -11,9 +11,9 @@ from itertools import product
 import numpy as np
 from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Attributor, Kind, Traits
+from ig_props.attributors.protocol import Attributor, Kind, Traits, drawn_dtypes
 from ig_props.claims.calling import attributions
-from ig_props.claims.case import Case
+from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
 from ig_props.claims.judging import agreement, allowance, compare, constant, judged
 from ig_props.findings import Outcome, Verdict
@@ -92,7 +92,7 @@ def cantor(k: int) -> Network:
 def cantor_cases(draw: st.DrawFn, traits: Traits) -> Case:
     k = draw(st.integers(1, 4))
     n_steps = draw(st.sampled_from(admissible_steps(traits))) if traits.has_steps else 50
-    return Case(cantor(k), ((float(3**k),),), ((0.0,),), (0,), n_steps)
+    return Case(cantor(k), ((float(3**k),),), ((0.0,),), (0,), n_steps, Situation(dtype=drawn_dtypes(traits)[0]))
 
 
 def cantor_witness() -> str:
@@ -162,7 +162,7 @@ def residual_witness() -> str:
 
 
 PIECEWISE = Space(families=(nets.piecewise_linear,))
-SMOOTH = Space(families=(nets.smooth,), images=False, precise=False)
+SMOOTH = Space(families=(nets.smooth,), images=False, far=False, rows=(1, 1, 2))
 
 CLAIMS = (
     Claim(

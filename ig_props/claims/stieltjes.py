@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Attributor, Kind, Traits
+from ig_props.attributors.protocol import Attributor, Kind, Traits, drawn_dtypes
 from ig_props.claims.calling import attributions
-from ig_props.claims.case import Case
+from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
-from ig_props.claims.completeness import from_space
+from ig_props.claims.completeness import SMOOTH, from_space
 from ig_props.claims.judging import agreement, allowance, compare, coordinate, judged
 from ig_props.findings import Outcome
 from ig_props.networks.network import Affine, Network, Node, Product, Relu, Shape
@@ -67,7 +67,8 @@ def monomial(degree: int, size: int = 1) -> Network:
 @st.composite
 def moment_cases(draw: st.DrawFn, traits: Traits) -> Case:
     n_steps = draw(st.sampled_from(admissible_steps(traits, MANY))) if traits.has_steps else 50
-    return Case(monomial(draw(st.integers(1, 6))), ((1.0,),), ((0.0,),), (0,), n_steps)
+    network = monomial(draw(st.integers(1, 6)))
+    return Case(network, ((1.0,),), ((0.0,),), (0,), n_steps, Situation(dtype=drawn_dtypes(traits)[0]))
 
 
 def order(attributor: Attributor, case: Case) -> Outcome:
@@ -233,7 +234,7 @@ CLAIMS = (
         "CERT.enclosure", "stieltjes", ClaimKind.THEOREM,
         "attributions of smooth networks agree with a certified enclosure up to the rule's error",
         ("F is analytic near the segment", "as for QUAD.variation_bound"), "theory.md 9", IG,
-        from_space(Space(families=(nets.smooth,), images=False)), judged(agreement),
+        from_space(SMOOTH), judged(agreement),
     ),
     _witness("RS.by_parts", "Σ f_l Δα_l + Σ α_{l+1} Δf_l = f_n α_n - f_0 α_0", parts_witness),
     _witness("RS.trapezoid_central", "the trapezoid sum is ½ Σ f_l (α_{l+1} - α_{l-1}) with clamped ends", central_witness),

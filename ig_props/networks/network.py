@@ -246,6 +246,14 @@ class Network:
         if len(shapes[-1]) != 1 or not self.nodes:
             raise NetworkError(f"the last value must be a vector of scores, but has shape {list(shapes[-1])}")
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept, since every cache asks for it and a convolution may have thousands of weights."""
+        return hash((self.input_shape, self.nodes))
+
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
         """Per-sample shape of every value, the input first."""

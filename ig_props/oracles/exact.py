@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
 from flint import fmpq
 
 from ig_props.networks.exact import (
@@ -44,18 +44,24 @@ def _conversion(value: fmpq) -> float:
     return 0.0 if rational(to_float(value)) == value else abs(to_float(value)) * 2.0**-52 + 2.0**-1074
 
 
-def _between(before: Piece, after: Piece, states: Sequence[State], found: Sequence[tuple[int, int]]) -> bool:
-    """Whether the gradient at the breakpoint of two pieces lies between theirs, `found` being the gates open there.
+def _between(network: Network, before: Piece, after: Piece, states: Sequence[State]) -> bool:
+    """Whether the gradient at the breakpoint of two pieces lies between theirs, where these are certain.
 
-    It does where one gate turns, since the gradient is affine in that gate's slope, or in the shares of two operands.
+    It does where one gate turns, since the gradient is affine in that gate's slope, or in the shares of two operands;
+    gates that are open on both pieces do not matter where the gradients there are certain.
     """
-    if len(found) != 1:
-        return not found
-    (k, entry) = found[0]
-    here = states[k]
-    sides = {state[entry] for p in (before, after) if (state := p.states[k]) is not None}
-    assert here is not None
-    return sides == {-1, 1} if here[entry] == 0 else len(here[entry]) == 2 and sides == {(i,) for i in here[entry]}
+    turning: list[tuple[Any, set[Any]]] = []
+    for k, entry in open_gates(network, states):
+        here, left, right = (state[entry] for state in (states[k], before.states[k], after.states[k]) if state is not None)
+        if not here == left == right:
+            turning.append((here, {left, right}))
+    if len(turning) != 1:
+        return not turning
+    ((here, sides),) = turning
+    return sides == {-1, 1} if here == 0 else len(here) == 2 and sides == {(i,) for i in here}
+
+
+_slopes = lru_cache(maxsize=64)(slope_bounds)
 
 
 @lru_cache(maxsize=8)
@@ -66,15 +72,26 @@ def _pieces(network: Network, x: tuple[float, ...], baseline: tuple[float, ...])
 
 
 def _levels(network: Network, target: int, pieces: Sequence[Piece]) -> list[tuple[Adjoint, Piece | None]]:
-    """The gradient on every piece, and between two where it may leave the range between theirs (no piece)."""
+    """The gradient on every piece, and between two where it may leave the range between theirs (no piece).
+
+    Coordinates that do not move are left out of account: what is said of them holds on pieces only.
+    """
+    moving = [i for i, d in enumerate(pieces[0].forms[0].rate) if d]
+
+    def certain(level: Adjoint) -> bool:
+        return level.closed or all(level.low[i] == level.high[i] for i in moving)
+
     levels: list[tuple[Adjoint, Piece | None]] = []
     before: Piece | None = None
     for piece in pieces:
         own = whole_gradient(network, piece.states, target)
         states = states_at(network, piece, piece.start)
-        found = open_gates(network, states)
-        certain = own.closed and (not found if before is None else levels[-1][0].closed)
-        if not certain or (before is not None and not _between(before, piece, states, found)):
+        calm = certain(own) and (
+            not open_gates(network, states)
+            if before is None
+            else certain(levels[-1][0]) and _between(network, before, piece, states)
+        )
+        if not calm:
             levels.append((whole_gradient(network, states, target), None))
         levels.append((own, piece))
         before = piece
@@ -134,7 +151,7 @@ def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Seq
     displacement = [fmpq(d, first.scale) for d in first.rate]
     levels = _levels(network, target, pieces)
     own = [level for level, piece in levels if piece is not None]
-    ties = any(level.low != level.high for level in own)
+    ties = any(a != b for level in own for d, a, b in zip(first.rate, level.low, level.high, strict=True) if d)
     cuts = [piece.start for piece in pieces[1:]]
     low, exact = _integral(cuts, [level.low for level in own])
     high = low if not ties else _integral(cuts, [level.high for level in own])[0]
@@ -151,9 +168,11 @@ def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Seq
     cut_off = [0.0 if exact else d * v * 2.0**-BITS for d, v in zip(reach, variation, strict=True)]
 
     def rounding(eps: float, n_steps: int) -> Floats:
-        kinks = np.minimum(windows.budget(target, x, baseline, eps, n_steps), 2.0 * np.array(slope_bounds(network, target)))
         base = smooth_rounding(network, target, x, baseline, eps, n_steps)
-        return tuple(b + d * k * SLACK for b, d, k in zip(base, reach, kinks.tolist(), strict=True))
+        kinks = windows.budget(target, x, baseline, eps, n_steps).tolist()
+        # two gradients differ by no more than twice their bound, whatever their patterns
+        largest = _slopes(network, target)
+        return tuple(b + d * min(k, 2 * s) * SLACK for b, d, k, s in zip(base, reach, kinks, largest, strict=True))
 
     return PathOracle(
         mid=tuple(to_float(m) for m in mids),

@@ -50,6 +50,12 @@ class _Block:
     entries: list[int]
     others: list[int] | None
 
+    def errors(self, known: Sequence[float]) -> list[float]:
+        """Errors of the arguments from those of the operand."""
+        if self.others is None:
+            return [known[i] for i in self.entries]
+        return [known[i] + known[j] for i, j in zip(self.entries, self.others, strict=True)]
+
     def vanishes(self, k: int, t: fmpq) -> bool:
         """Whether the argument number k is exactly zero at t."""
         p, q = point(t)
@@ -152,12 +158,10 @@ class Windows:
     def found(self, x: Sequence[float], baseline: Sequence[float], eps: float) -> Found:
         """Every window for a machine epsilon."""
         known = self._arguments()
-        errors = [np.array(e) for e in preactivation_errors(self.network, x, baseline, eps)]
         reach = known.size * FUZZ
         if known.blocks:
-            reach = reach + np.concatenate([
-                errors[b.step][b.entries] + (0.0 if b.others is None else errors[b.step][b.others]) for b in known.blocks
-            ])  # fmt: skip
+            errors = preactivation_errors(self.network, x, baseline, eps)
+            reach = reach + np.array([e for block in known.blocks for e in block.errors(errors[block.step])])
         values = known.start + known.begin * known.rate, known.start + known.end * known.rate
         low, high = np.minimum(*values), np.maximum(*values)
         rows = np.flatnonzero((low <= reach) & (high >= -reach))
@@ -195,6 +199,8 @@ class Windows:
 
     def budget(self, target: int, x: Sequence[float], baseline: Sequence[float], eps: float, n_steps: int) -> Vector:
         """How far kinks that rounding moves can take the average of ∂_iF over n nodes, for every coordinate."""
+        if not self._arguments().blocks:
+            return np.zeros(self.network.size)
         found = self.found(x, baseline, eps)
         if not len(found.step):
             return np.zeros(self.network.size)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ig_props.calls import split_name
 from ig_props.findings import Comparison, Finding, Verdict
 from ig_props.networks.network import NetworkError
+from ig_props.replay import trusted
 from ig_props.reports.run import MEANING, Run
 
 if TYPE_CHECKING:
@@ -18,6 +22,9 @@ SHOWN = 12
 """Coordinates of a point that are printed before it is cut short."""
 MODEL = ("model", "inputs", "baselines", "target", "layer")
 """Parameters of a check on a person's own model."""
+SITUATION = re.compile(r" \(with [^()]*\)$")
+"""What a reason says of the situation in which it occurred."""
+OTHER = "other reasons"
 BAD = (Verdict.REFUTED, Verdict.CRASHED)
 
 
@@ -142,6 +149,17 @@ def by_simplicity(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=simplicity)
 
 
+def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Findings grouped by counterexample and diagnosis: one example often refutes several claims for one reason."""
+    groups: dict[str, list[Finding]] = {}
+    for f in findings:
+        case = {} if f.case is None else {k: v for k, v in f.case.items() if k not in ("numbers", "other")}
+        received = None if f.comparison is None else (f.comparison.what, f.comparison.received)
+        key = repr((case, f.diagnosis, received)) if case and received and f.diagnosis else f"{f.attributor} {f.claim}"
+        groups.setdefault(key, []).append(f)
+    return list(groups.values())
+
+
 def shared_diagnosis(findings: Sequence[Finding]) -> tuple[str, ...]:
     """Sentences that explain more than one failure, or the only one: said once, the most frequent first."""
     votes = Counter(sentence for f in findings for sentence in dict.fromkeys(f.diagnosis))
@@ -159,17 +177,26 @@ def duration(seconds: float) -> str:
 
 
 def grouped_reasons(findings: Iterable[Finding]) -> list[tuple[str, int, list[str]]]:
-    """Why examples did not count: (reason, examples, claims), the most frequent first."""
+    """Why examples did not count: (reason, examples, claims), the most frequent first, whatever the situation was."""
     examples: Counter[str] = Counter()
     claims: dict[str, list[str]] = {}
     for f in findings:
         reasons = f.reasons or ({f.note: f.examples} if f.note else {})
-        for reason, count in reasons.items():
+        for said, count in reasons.items():
+            reason = SITUATION.sub("", said)
             examples[reason] += count
             claims.setdefault(reason, [])
             if f.claim not in claims[reason]:
                 claims[reason].append(f.claim)
-    return [(reason, count, claims[reason]) for reason, count in examples.most_common()]
+    ordered = sorted(examples.items(), key=lambda item: (item[0] == OTHER, -item[1]))
+    return [(reason, count, claims[reason]) for reason, count in ordered]
+
+
+def replay_command(finding: Finding) -> str:
+    """The command that runs the counterexample again; code that is no adapter of ours must be named."""
+    spec = split_name(finding.attributor)[0]
+    named = "" if trusted(spec) else f" --attributor {shlex.quote(spec)}"
+    return f"ig-props replay {shlex.quote(finding.replay)}{named}"
 
 
 def parameters(run: Run) -> str:

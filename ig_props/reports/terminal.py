@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,8 +82,8 @@ def table(run: Run, findings: Iterable[Finding]) -> Table:
     return grid
 
 
-def block(finding: Finding, *, known: tuple[str, ...] = (), style: str = "bold red") -> Group:
-    """One finding in full; diagnosis sentences in `known` were said before."""
+def block(finding: Finding, *, known: tuple[str, ...] = (), also: Sequence[str] = (), style: str = "bold red") -> Group:
+    """One finding in full; diagnosis sentences in `known` were said before, the example refutes the claims `also`."""
     label = str(finding.verdict).upper() if finding.declared else "refuted, but not claimed"
     parts: list[RenderableType] = [Rule(Text(f"{label}  {finding.claim}", style=style), align="left", style="dim")]
     statement = describe.statement(finding.claim)
@@ -95,6 +95,7 @@ def block(finding: Finding, *, known: tuple[str, ...] = (), style: str = "bold r
     rest = [s for s in finding.diagnosis if s not in known]
     said = [("note", finding.note)] if finding.note else []
     said += [("diagnosis", sentence) for sentence in rest]
+    said += [("refutes also", ", ".join(also))] if also else []
     if said:
         parts.append(Padding(_labelled(said), (1, 0, 0, 2)))
     if finding.reproduction:
@@ -102,7 +103,7 @@ def block(finding: Finding, *, known: tuple[str, ...] = (), style: str = "bold r
         code = Text("\n" + finding.reproduction.rstrip("\n"), no_wrap=True, overflow="ignore", style="cyan")
         parts.append(code)
     if finding.replay:
-        parts.append(Text(f"\nig-props replay {finding.replay}", no_wrap=True, overflow="ignore", style="bold"))
+        parts.append(Text("\n" + describe.replay_command(finding), no_wrap=True, overflow="ignore", style="bold"))
     return Group(*parts, Text(""))
 
 
@@ -121,12 +122,14 @@ def _failures(run: Run, findings: list[Finding], verbose: bool) -> Iterator[Rend
     shared = describe.shared_diagnosis(fresh)
     if shared:
         yield Group(_labelled(_once("Diagnosis", shared)), Text(""))
-    shown = fresh if verbose else fresh[:BLOCKS]
-    for f in shown:
-        yield block(f, known=shared, style=STYLES[str(f.verdict)])
-    if fresh[len(shown) :]:
+    groups = [[f] for f in fresh] if verbose else describe.alike(fresh)
+    shown = groups if verbose else groups[:BLOCKS]
+    for f, *others in shown:
+        yield block(f, known=shared, also=[o.claim for o in others], style=STYLES[str(f.verdict)])
+    rest = [f for group in groups[len(shown) :] for f in group]
+    if rest:
         yield Rule(Text("also refuted (--verbose shows all in full)", style="bold red"), align="left", style="dim")
-        yield Group(_lines(fresh[len(shown) :], "red"), Text(""))
+        yield Group(_lines(rest, "red"), Text(""))
     expected = [f for f in bad if run.judgement.excuses(f)]
     if expected:
         yield Rule(Text("refuted as expected", style="red"), align="left", style="dim")
@@ -222,7 +225,7 @@ def show(*renderables: RenderableType) -> None:
         sys.stdout.flush()
 
 
-def picture(run: Run, path: Path, *, title: str = "ig-props", width: int = 100) -> None:
+def picture(run: Run, path: Path, *, title: str = "ig-props", width: int = 128) -> None:
     """The report as an SVG picture of a terminal."""
     console = Console(file=io.StringIO(), record=True, width=width, highlight=False, force_terminal=True)
     console.print(report(run))
@@ -261,13 +264,13 @@ class Live:
         self.progress = Progress(
             SpinnerColumn(),
             BarColumn(bar_width=20),
-            TextColumn("{task.completed}/{task.total} claims"),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             transient=True,
         )
-        self.task = self.progress.add_task("starting", total=None)
+        self.task = self.progress.add_task("starting worker processes", total=None, count="")
         self.running: dict[tuple[str, str], tuple[int, bool]] = {}
 
     def __enter__(self) -> Live:
@@ -291,7 +294,9 @@ class Live:
         elif isinstance(event, events.Found):
             self.running.pop((event.finding.attributor, event.finding.claim), None)
             self.progress.advance(self.task)
-        self.progress.update(self.task, description=self.description)
+        task = self.progress.tasks[0]
+        count = "" if task.total is None else f"{task.completed:.0f}/{task.total:.0f} claims"
+        self.progress.update(self.task, description=self.description, count=count)
 
     @property
     def description(self) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Traits
+from ig_props.attributors.protocol import Traits, drawn_dtypes
 from ig_props.claims.case import Case, Point, Situation
 from ig_props.networks.network import Network, Shape
 from ig_props.strategies import networks as nets
@@ -31,7 +31,8 @@ class Space:
 
     families: strategies of networks by shape and number of classes. images, batches: whether such inputs are wanted.
     situations: whether odd situations are drawn; often: half the time instead of now and then. precise: only float64.
-    steps: admissible numbers of steps.
+    steps: admissible numbers of steps. far: whether points far out are drawn, where smooth units saturate.
+    rows: batch sizes.
     """
 
     families: tuple[nets.Family, ...] = (nets.piecewise_linear,)
@@ -42,20 +43,23 @@ class Space:
     steps: tuple[int, ...] = STEPS
     shapes: tuple[Shape, ...] = VECTORS
     often: bool = False
+    far: bool = True
+    rows: tuple[int, ...] = (1, 1, 2, 3, 5, 9)
     max_classes: int = 4
 
 
 @lru_cache(maxsize=64)
-def point(size: int) -> st.SearchStrategy[Point]:
+def point(size: int, far_out: bool = True) -> st.SearchStrategy[Point]:
     """A point on a coarse lattice, where kinks and ties are hit, or now and then on a fine one or far out."""
     coarse = vector(size, LATTICE)
     fine = st.lists(st.integers(-256, 256).map(lambda k: k / 64), min_size=size, max_size=size)
     far = coarse.map(lambda p: [64.0 * v for v in p])
-    return choice((0, 0, 0, 0, 1, 1, 2)).flatmap(lambda k: (coarse, fine, far)[k]).map(tuple)
+    kinds = (0, 0, 0, 0, 1, 1, 2) if far_out else (0, 0, 1)
+    return choice(kinds).flatmap(lambda k: (coarse, fine, far)[k]).map(tuple)
 
 
 @st.composite
-def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool) -> tuple[Point, ...]:
+def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool, far: bool) -> tuple[Point, ...]:
     """Zero, one constant, lattice points per sample, or points that share some or all coordinates with the input."""
     kind = draw(choice(("zero", "lattice", "shared", "constant", "row", "input", "cancelling")))
     size = len(inputs[0])
@@ -64,11 +68,11 @@ def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool) -> tuple[P
     if kind == "constant":
         return tuple((value,) * size for value in [draw(choice(LATTICE))] for _ in inputs)
     if kind == "row":
-        row = draw(point(size))
+        row = draw(point(size, far))
         return tuple(row for _ in inputs)
     rows = []
     for x in inputs:
-        other = draw(point(size))
+        other = draw(point(size, far))
         if kind == "cancelling":
             other = (*other[: size - 1], -sum(other[: size - 1]))
         if kind == "shared":
@@ -89,14 +93,11 @@ def admissible_steps(traits: Traits, steps: Sequence[int] = STEPS) -> list[int]:
 def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: int, rows: int) -> Situation:
     """A situation within what the attributor accepts; most draws are odd in one or two respects only."""
     accepts = traits.accepts
-    dtypes = [traits.dtypes[0], *traits.dtypes]
-    if not space.precise:
-        dtypes += ["float16", "bfloat16"] if "half" in accepts else []
-        dtypes += ["int64"] if "integers" in accepts else []
+    dtypes = drawn_dtypes(traits)
     target = "tensor" if "mixed-targets" in accepts else "int"
     if not space.situations:
-        return Situation(dtype=traits.dtypes[0], target=target)
-    dtype = traits.dtypes[0] if space.precise else draw(choice(tuple(dtypes)))
+        return Situation(dtype=dtypes[0], target=target)
+    dtype = dtypes[0] if space.precise else draw(choice(tuple(dtypes)))
     layouts = ["contiguous"] * 5 + ["transposed", "strided", "expanded"]
     layouts += ["channels_last"] * 2 if len(shape) == 3 else []
     kinds = [target] * 3 + ["int"] * 2
@@ -147,11 +148,11 @@ def cases(draw: Draw, traits: Traits, space: Space) -> Case:
 def around(draw: Draw, network: Network, traits: Traits, space: Space) -> Case:
     """Points, targets, steps and a situation for a given network."""
     accepts, size = traits.accepts, math.prod(network.input_shape)
-    rows = draw(choice((1, 1, 2, 3, 5, 9))) if space.batches and "batches" in accepts else 1
+    rows = draw(choice(space.rows)) if space.batches and "batches" in accepts else 1
     situation = draw(situations(traits, space, network.input_shape, network.classes, rows))
     same = draw(choice((False,) * 5 + (True,)))
-    inputs = (draw(point(size)),) * rows if same else tuple(draw(point(size)) for _ in range(rows))
-    starts = draw(baselines(inputs, "baselines" not in accepts))
+    inputs = (draw(point(size, space.far)),) * rows if same else tuple(draw(point(size, space.far)) for _ in range(rows))
+    starts = draw(baselines(inputs, "baselines" not in accepts, space.far))
     if situation.dtype == "int64":
         inputs, starts = _whole(inputs), _whole(starts)
     if situation.target == "int":

@@ -25,6 +25,9 @@ def control(unusual: str) -> Callable[[Subject], Subject]:
     """Registers a function or a class as a control and makes what is unusual about it its docstring."""
 
     def register(subject: Subject) -> Subject:
+        # A file loaded by its path, as a SPEC, is a module beside the package's own and registers nothing.
+        if not subject.__module__.startswith(f"{__package__}."):
+            return subject
         name = subject.__name__
         if name in CONTROLS:
             raise ValueError(f"control {name} is defined twice")

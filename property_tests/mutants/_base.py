@@ -38,6 +38,9 @@ def mutant(*, refuted_by: tuple[str, ...], defect: str, blunt: bool = False) -> 
     """Registers a function or a class as a mutant and makes the defect its docstring."""
 
     def register(subject: Subject) -> Subject:
+        # A file loaded by its path, as a SPEC, is a module beside the package's own and registers nothing.
+        if not subject.__module__.startswith(f"{__package__}."):
+            return subject
         name = subject.__name__
         if name in MUTANTS:
             raise ValueError(f"mutant {name} is defined twice")

@@ -1,0 +1,61 @@
+"""The project's front door: nox -s check, tests, property_tests, lint, downstream, bench."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "venv"
+
+PYTEST = ("pytest", "-q", "-n", "2", "--dist", "worksteal")
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
+def install(session: nox.Session, *what: str) -> None:
+    session.install("-c", "constraints.txt", *what)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Check a released library, captum unless told otherwise: nox -s check -- zennit:IntegratedGradients."""
+    install(session, "-e", ".[all]")
+    # exit code 1 says that the library breaks a claim, which is a result here and not a failure of the session
+    session.run("ig-props", "check", *(session.posargs or ["captum:IntegratedGradients"]), success_codes=[0, 1])
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test."""
+    install(session, "-e", ".[all,examples,test]")
+    session.run(*PYTEST, *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def property_tests(session: nox.Session) -> None:
+    """The same tests with Hypothesis' thorough profile."""
+    install(session, "-e", ".[all,examples,test]")
+    session.run(*PYTEST, "--hypothesis-profile", "ig-props-deep", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff and mypy."""
+    install(session, "-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def downstream(session: nox.Session) -> None:
+    """Replay what was found in released libraries, one standalone script each."""
+    install(session, "-e", ".[all,test]")
+    session.run("python", "docs/findings/replay.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """How long do commands and verdicts take on this machine?"""
+    install(session, "-e", ".[all,test]")
+    session.run("python", "benchmarks/speed.py", *session.posargs, env=ONE_THREAD)
