@@ -93,7 +93,13 @@ _OUTPUT = _options(
 @click.option("--strict", is_flag=True, help="IMPRECISE is a failure, too.")
 @click.option("--profile", type=click.Choice(PROFILES), default="default", show_default=True, help="How hard to try.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random choice.")
-@click.option("--dtype", type=click.Choice(DTYPES), default="float64", show_default=True, help="Usual dtype; any but float64 is the only one drawn.")
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="float64",
+    show_default=True,
+    help="Usual dtype; any but float64 is the only one drawn.",
+)
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
 @click.option("--jobs", type=click.IntRange(min=0), default=0, help="Worker processes (0: as many as sensible).")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Limit of one call.")

@@ -124,7 +124,7 @@ def test_reasons_are_counted_whatever_the_situation_was() -> None:
 
 
 def test_the_replay_command_names_code_that_is_not_ours() -> None:
-    shown = text(refuted(attributor="my code.py:f[n=2]")).splitlines()
+    shown = terminal.plain(terminal.block(refuted(attributor="my code.py:f[n=2]"))).splitlines()
     assert "ig-props replay .ig-props/findings/x.json --attributor 'my code.py:f'" in shown
 
 

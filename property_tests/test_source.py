@@ -128,6 +128,16 @@ def test_source_of_a_layer_is_the_value_it_names(seed: int) -> None:
     torch.testing.assert_close(seen[-1], expected[-1])
 
 
+def test_softplus_turns_linear_where_the_module_does() -> None:
+    for name in ("float64", "float32", "float16", "bfloat16"):
+        dtype = getattr(torch, name)
+        network = Network((1,), (Node(Softplus(), (0,)),))
+        (layer,) = TorchNetwork(network, dtype).layers
+        text = source(network, "model", dtype=name, layers=True)
+        assert _defined(text)[0].threshold == layer.threshold
+        assert f"threshold={layer.threshold:g})" in source(network, "model", dtype=name)
+
+
 def test_source_draws_every_operation() -> None:
     networks = [drawn_network(seed, images=seed % 4 == 0, chain=seed % 3 == 0) for seed in range(60)]
     assert set().union(*(n.ops for n in networks)) == set(OPS)

@@ -273,7 +273,7 @@ def plain_case(attributor: Attributor) -> Case:
         Node(Relu(), (1,)),
         Node(AvgPool2d((2, 2), (1, 1)), (2,)),
         Node(Flatten(), (3,)),
-        Node(Affine(((1.0, 0.5, 1.0, 2.0, 1.0, -0.5, 1.0, 0.5), (0.5,) * 8), (0.0, 0.5)), (4,)),
+        Node(Affine(((1.0, 0.5, 2.0, -0.5), (0.5,) * 4), (0.0, 0.5)), (4,)),
     )
     conv = Network((1, 4, 3), nodes)
     point = tuple(k / 4 for k in range(12))

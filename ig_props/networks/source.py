@@ -18,7 +18,6 @@ _CALLS = {
     "abs": "torch.abs({0})",
     "tanh": "torch.tanh({0})",
     "sigmoid": "torch.sigmoid({0})",
-    "softplus": 'torch.nn.functional.softplus({0}, threshold=float("inf"))',
     "gelu": "torch.nn.functional.gelu({0})",
     "softmax": "torch.softmax({0}, dim=1)",
     "flatten": "torch.flatten({0}, 1)",
@@ -30,11 +29,13 @@ _MODULES = {
     "relu": "torch.nn.ReLU({inplace})",
     "tanh": "torch.nn.Tanh()",
     "sigmoid": "torch.nn.Sigmoid()",
-    "softplus": 'torch.nn.Softplus(threshold=float("inf"))',
     "gelu": "torch.nn.GELU()",
     "softmax": "torch.nn.Softmax(dim=1)",
     "flatten": "torch.nn.Flatten()",
 }
+
+_THRESHOLDS = {"float64": "600", "float16": "10.5"}
+"""As `torch_.SOFTPLUS_THRESHOLDS`; 80 for other dtypes."""
 
 
 class _Unfit(Exception):
@@ -93,7 +94,11 @@ def _factor(terms: Terms) -> str:
     return text if set(terms) == {text} else f"({text})"
 
 
-def _scalar(op: Op, operands: list[Terms]) -> Terms:
+def _threshold(dtype: str) -> str:
+    return _THRESHOLDS.get(dtype, "80")
+
+
+def _scalar(op: Op, operands: list[Terms], dtype: str) -> Terms:
     """One coordinate of an elementwise operation; constants are folded where that changes no gradient."""
     values = [_constant(t) for t in operands]
     if op.name == "add":
@@ -115,10 +120,12 @@ def _scalar(op: Op, operands: list[Terms]) -> Terms:
             raise _Unfit
         slope = Fraction(op.slope) if isinstance(op, LeakyRelu) else Fraction(-1 if op.name == "abs" else 0)
         return _combine([], value if value > 0 else slope * value)
-    return {_call(op, [_render(operands[0])]): Fraction(1)}
+    return {_call(op, [_render(operands[0])], dtype): Fraction(1)}
 
 
-def _call(op: Op, operands: list[str]) -> str:
+def _call(op: Op, operands: list[str], dtype: str) -> str:
+    if op.name == "softplus":
+        return f"torch.nn.functional.softplus({operands[0]}, threshold={_threshold(dtype)})"
     if isinstance(op, LeakyRelu):
         return f"torch.nn.functional.leaky_relu({operands[0]}, {number(op.slope)})"
     if isinstance(op, Pool):
@@ -129,7 +136,7 @@ def _call(op: Op, operands: list[str]) -> str:
     return _CALLS[op.name].format(*operands)
 
 
-def formulas(network: Network) -> list[str] | None:
+def formulas(network: Network, dtype: str = "float64") -> list[str] | None:
     """One torch expression in `x[:, i]` per score, or None where the network is not a short elementwise formula."""
     values: list[list[Terms]] = [[{f"x[:, {i}]": Fraction(1)} for i in range(network.size)]]
     if any(len(shape) != 1 for shape in network.shapes):
@@ -137,14 +144,14 @@ def formulas(network: Network) -> list[str] | None:
     try:
         for node in network.nodes:
             operands = [values[i] for i in node.operands]
-            values.append(_formula_step(node.op, operands))
+            values.append(_formula_step(node.op, operands, dtype))
         texts = [f"0 * x[:, 0] + {_render(t)}" if _constant(t) is not None else _render(t) for t in values[-1]]
     except _Unfit:
         return None
     return texts if sum(map(len, texts)) <= 2 * LIMIT else None
 
 
-def _formula_step(op: Op, operands: list[list[Terms]]) -> list[Terms]:
+def _formula_step(op: Op, operands: list[list[Terms]], dtype: str) -> list[Terms]:
     if isinstance(op, Affine):
         return [
             _combine([(Fraction(w), t) for w, t in zip(row, operands[0], strict=True) if w], Fraction(b))
@@ -156,7 +163,7 @@ def _formula_step(op: Op, operands: list[list[Terms]]) -> list[Terms]:
         return [t for operand in operands for t in operand]
     if not op.elementwise:
         raise _Unfit
-    return [_scalar(op, list(column)) for column in zip(*operands, strict=True)]
+    return [_scalar(op, list(column), dtype) for column in zip(*operands, strict=True)]
 
 
 def _expression(texts: list[str]) -> str:
@@ -165,7 +172,7 @@ def _expression(texts: list[str]) -> str:
     return f"({texts[0]}).unsqueeze(1)" if len(texts) == 1 else f"torch.stack([{', '.join(texts)}], dim=1)"
 
 
-def _layer(op: Op, inplace: bool) -> str | None:
+def _layer(op: Op, inplace: bool, dtype: str) -> str | None:
     """The operation as a standard module, None where torch has none."""
     if isinstance(op, Affine):
         return f"torch.nn.Linear({len(op.weight[0])}, {len(op.weight)})"
@@ -180,6 +187,8 @@ def _layer(op: Op, inplace: bool) -> str | None:
         return f"torch.nn.{'Max' if op.name == 'max_pool2d' else 'Avg'}Pool2d({window})"
     if isinstance(op, LeakyRelu):
         return f"torch.nn.LeakyReLU({number(op.slope)}{', inplace=True' if inplace else ''})"
+    if op.name == "softplus":
+        return f"torch.nn.Softplus(threshold={_threshold(dtype)})"
     text = _MODULES.get(op.name)
     return None if text is None else text.format(inplace="inplace=True" if inplace else "")
 
@@ -199,7 +208,7 @@ def _inplace(network: Network, node: Node, inplace: bool) -> bool:
 
 
 def _chain(network: Network, name: str, dtype: str, inplace: bool) -> str | None:
-    layers = [_layer(node.op, _inplace(network, node, inplace)) for node in network.nodes]
+    layers = [_layer(node.op, _inplace(network, node, inplace), dtype) for node in network.nodes]
     if any(text is None for text in layers) or any(node.operands != (k,) for k, node in enumerate(network.nodes)):
         return None
     lines = [f"{name} = torch.nn.Sequential({', '.join(t for t in layers if t)})"]
@@ -208,7 +217,7 @@ def _chain(network: Network, name: str, dtype: str, inplace: bool) -> str | None
     return "\n".join(lines)
 
 
-def _function(network: Network, name: str) -> str:
+def _function(network: Network, name: str, dtype: str) -> str:
     def step(op: Op, operands: list[str]) -> str:
         if isinstance(op, Affine):
             weight, bias = (f"x.new_tensor({numbers(v)})" for v in (op.weight, op.bias))
@@ -217,7 +226,7 @@ def _function(network: Network, name: str) -> str:
             weight, bias = (f"x.new_tensor({numbers(v)})" for v in (op.weight, op.bias))
             extra = f"stride={op.stride}, padding={op.padding}"
             return f"torch.nn.functional.conv2d({operands[0]}, {weight}, {bias}, {extra})"
-        return _call(op, operands)
+        return _call(op, operands, dtype)
 
     return f"def {name}(x):\n" + "\n".join(f"    {line}" for line in _body(network, step))
 
@@ -235,13 +244,13 @@ def _class(network: Network, name: str, dtype: str, inplace: bool, layer: int | 
     made, weights, body = [], [], []
     for k, node in enumerate(network.nodes, start=1):
         operands = ", ".join(f"v{i}" if i else "x" for i in node.operands)
-        text = _layer(node.op, _inplace(network, node, inplace))
+        text = _layer(node.op, _inplace(network, node, inplace), dtype)
         if text is not None:
             made.append(f"self.v{k} = {text}")
             step = f"self.v{k}({operands})"
             weights += _weights(node.op, f"{name}.v{k}", dtype)
         else:
-            step = _call(node.op, operands.split(", "))
+            step = _call(node.op, operands.split(", "), dtype)
             if k == layer:
                 made.append(f"self.v{k} = torch.nn.Identity()")
                 step = f"self.v{k}({step})"
@@ -272,7 +281,7 @@ def source(
     merge terms. Weights are in `dtype`, or follow the input without modules.
     """
     structured = layers or layer is not None or inplace
-    texts = None if structured else formulas(network)
+    texts = None if structured else formulas(network, dtype)
     if texts is not None:
         text = _expression(texts)
         if module:
@@ -283,7 +292,7 @@ def source(
         return chain
     if module or structured:
         return _class(network, name, dtype, inplace, layer)
-    return _function(network, name)
+    return _function(network, name, dtype)
 
 
 def layer_source(network: Network, name: str, layer: int, *, inplace: bool = False) -> str:

@@ -163,10 +163,11 @@ def _points(baseline: Floats, displacement: list[Ball], times: list[Ball]) -> Ba
 
 
 def _scale(gradient: Vector, distance: Vector, bounds: Vector) -> Vector:
-    """What ∂_iF is large against: the largest term of its attribution, and no less than 1/1000 of all attributions."""
-    terms = np.abs(gradient).max(1) * distance
-    if not terms.max() > 0:
-        terms = bounds * distance
+    """What ∂_iF is large against: the largest term of its attribution, and no less than 1/1000 of all attributions.
+
+    A gradient that cancels to (nearly) nothing is measured against a millionth of what it cancels from.
+    """
+    terms = np.maximum(np.abs(gradient).max(1), bounds * 2.0**-20) * distance
     floor = terms.max() / 1000
     return np.where(distance > 0, np.maximum(terms, floor) / np.where(distance > 0, distance, 1.0), math.inf)
 
