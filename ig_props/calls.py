@@ -120,10 +120,10 @@ def _saliency(method: str) -> Library:
 
     def before(w: Words) -> list[str]:
         return [
-            "def gradients(points, target=None, expected_keys=None):",
+            "def gradients(points, call_model_args=None, expected_keys=None):",
             "    points = torch.tensor(points, dtype=x.dtype, requires_grad=True)",
             "    with torch.enable_grad():",
-            "        score = model(points.clone())[:, target].sum()",
+            "        score = model(points.clone())[:, call_model_args].sum()",
             "    return {INPUT_OUTPUT_GRADIENTS: torch.autograd.grad(score, points)[0].numpy()}",
         ]
 
@@ -142,22 +142,29 @@ def _saliency(method: str) -> Library:
 
 
 def _grad_cam(method: str) -> Library:
-    def call(w: Words) -> str:
+    """In a `with` block, as its documentation has it: that removes the hooks."""
+
+    def before(w: Words) -> list[str]:
         targets = f"[ClassifierOutputTarget(k) for k in torch.as_tensor({w.target}).expand(len(x)).tolist()]"
-        return f"{method}(model=model, target_layers=[layer])(input_tensor=x, targets={targets})"
+        return [
+            "maps = None",
+            f"with {method}(model=model, target_layers=[layer]) as cam:",
+            f"    maps = torch.from_numpy(cam(input_tensor=x, targets={targets}))",
+        ]
 
     imports = (
         f"from pytorch_grad_cam import {method}",
         "from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget",
     )
-    return Library(imports, call, module=True)
+    return Library(imports, lambda w: "maps", module=True, before=before)
 
 
 def _torchcam(method: str) -> Library:
-    def call(w: Words) -> str:
-        return f"{method}(model, layer)(torch.as_tensor({w.target}).expand(len(x)).tolist(), model(x))[0]"
+    def before(w: Words) -> list[str]:
+        classes = f"torch.as_tensor({w.target}).expand(len(x)).tolist()"
+        return [f"with {method}(model, layer) as cam:", f"    maps = cam({classes}, model(x))[0]"]
 
-    return Library((f"from torchcam.methods import {method}",), call, module=True)
+    return Library((f"from torchcam.methods import {method}",), lambda w: "maps", module=True, before=before)
 
 
 _SEED = ["numpy.random.seed(0)"]

@@ -182,7 +182,7 @@ def _dtype(case: Case, finding: Finding) -> Plan:
     return Plan((f'print("inputs", {one[0]}.dtype, "attributions", {one[1]}.dtype)',), case, layers=True)
 
 
-def _state(case: Case) -> list[str]:
+def _state(case: Case, finding: Finding) -> list[str]:
     """A function `state` of everything that a call must leave as it was, in the order in which it is written."""
     named = [("inputs", "x")]
     if case.situation.baseline in ("tensor", "row"):
@@ -191,12 +191,19 @@ def _state(case: Case) -> list[str]:
     texts = [f'"{n}": {t}' for n, t in named] if case.situation.parts == 1 else [
         f'"{n} {k}": {t}[{k}]' for n, t in named for k in parts
     ]  # fmt: skip
+    random = [
+        '        "torch random": torch.get_rng_state().tolist(), "numpy random": numpy.random.get_state()[1].tolist(),',
+        '        "random": random.getstate(),',
+    ]
+    if "random" not in finding.note:
+        random = []
     return [
+        *(["import random", "import numpy"] if random else []),
         "def state():",
         f"    tensors = {{{', '.join(texts)}, **dict(model.named_parameters())}}",
         "    found = {",
         '        "grad mode": torch.is_grad_enabled(), "dtype": torch.get_default_dtype(),',
-        '        "random": torch.get_rng_state().tolist(), "numpy random": numpy.random.get_state()[1].tolist(),',
+        *random,
         '        "training": [m.training for m in model.modules()],',
         '        "attributes": [sorted(vars(m)) for m in model.modules()],',
         '        "inplace": [getattr(m, "inplace", None) for m in model.modules()],',
@@ -220,7 +227,7 @@ _CHANGED = (
 
 
 def _purity(case: Case, finding: Finding) -> Plan:
-    ending = ("import numpy", *_state(case), HERE, *_CHANGED)
+    ending = (*_state(case, finding), HERE, *_CHANGED)
     return Plan(ending, case, several=True, layers=True)
 
 
@@ -238,7 +245,7 @@ def _after_failure(case: Case, finding: Finding) -> Plan:
         "model.register_forward_hook(fail)",
     ]
     attempt = ["try:", f"    print({HERE})", "except RuntimeError as error:", "    print(error)"]
-    return Plan(("import numpy", *plant, *_state(case), *attempt, *_CHANGED), case, several=True, layers=True)
+    return Plan((*plant, *_state(case, finding), *attempt, *_CHANGED), case, several=True, layers=True)
 
 
 def _errors(case: Case, finding: Finding) -> Plan:

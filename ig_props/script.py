@@ -118,8 +118,8 @@ def _target(case: Case) -> str:
     return f"torch.tensor({list(case.targets)})"
 
 
-def _in_mode(case: Case, statement: str) -> list[str]:
-    return ["with torch.no_grad():", f"    {statement}"] if case.situation.no_grad else [statement]
+def _in_mode(case: Case, statements: list[str]) -> list[str]:
+    return ["with torch.no_grad():", *(f"    {s}" for s in statements)] if case.situation.no_grad else statements
 
 
 def script(finding: Finding) -> str:
@@ -153,10 +153,11 @@ def script(finding: Finding) -> str:
     before = library.before(words)
     if told.several:
         options = f"target={_target(case)}" + (", layer=layer" if case.layer is not None else "")
-        body = [*before, *_in_mode(case, f"return {call_of(words)}")]
+        body = _in_mode(case, [*before, f"return {call_of(words)}"])
         lines += [f"def answer(model, x, baseline, {options}):", *(f"    {line}" for line in body)]
     else:
-        lines += [*before, *_in_mode(case, f"a = {call_of(words)}")]
+        lines += _in_mode(case, [*before, f"a = {call_of(words)}"])
         if told.free:
-            lines += _in_mode(case, f"b = {call_of(replace(words, chunk=0))}")
+            free = replace(words, chunk=0)
+            lines += _in_mode(case, [*library.before(free), f"b = {call_of(free)}"])
     return "\n".join([*lines, *told.ending])

@@ -63,7 +63,8 @@ class Board:
         self._length = 0
 
     def enter(self, phase: Phase) -> None:
-        self._head.pack_into(self._map, 0, phase, time.monotonic(), self._length)
+        # In one copy: pack_into clears the bytes first, and a reader in between would see a phase that began at 0.
+        self._map[: self._head.size] = self._head.pack(phase, time.monotonic(), self._length)
 
     def show(self, text: str) -> None:
         """A case begins."""

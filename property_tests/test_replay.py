@@ -138,7 +138,11 @@ def test_scripts_of_second_models_compute_both_sides(how: str, expected: tuple[f
 @pytest.mark.parametrize(
     ("claim", "case", "note"),
     [
-        ("CODE.purity", replace(SMALL, situation=Situation(filled_grads=True, training=True)), "grad mode was changed"),
+        (
+            "CODE.purity",
+            replace(SMALL, situation=Situation(filled_grads=True, training=True)),
+            "Python's random state changed",
+        ),
         ("CODE.purity_after_failure", replace(SMALL, numbers={"fails": (1.0,)}), "hooks"),
         ("CODE.purity_after_failure", replace(SMALL, numbers={"fails": (0.0,)}), "hooks"),
         ("CODE.errors", replace(SMALL, numbers={"flaw": (2.0,)}), "NaN"),

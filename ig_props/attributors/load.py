@@ -346,6 +346,17 @@ def load(
     return coerce(found, as_=as_, stage=stage, args=values, accepts=more, name=spec)
 
 
+def imported(spec: str, member: str) -> Any:
+    """The object that package.module:object or path/to/file.py:object names, `member` where it names none.
+
+    Raises CannotRun in one sentence.
+    """
+    file = re.fullmatch(r"(.+\.py)(?::([^:/\\]+))?", spec)
+    head, name = (file[1], file[2]) if file else spec.partition(":")[::2]
+    module = _from_file(spec, Path(head)) if file else _from_package(spec, head)
+    return _member(spec, module, name or member)
+
+
 def coerce(
     obj: object,
     *,

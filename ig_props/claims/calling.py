@@ -55,11 +55,19 @@ class Wrapper(nn.Module):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model and the arguments of one call, built afresh so that no call can disturb another."""
+    """A model and the arguments of one call, built afresh so that no call can disturb another.
+
+    network: the module inside the model whose parameters are the network's.
+    """
 
     model: nn.Module
-    network: TorchNetwork
+    network: nn.Module
     call: Call
+
+
+Maker = Callable[[], tuple[nn.Module, nn.Module | None]]
+PROVIDED: dict[Network, Maker] = {}
+"""Networks that stand for a person's own module: what makes a fresh copy of it, and the layer of that copy."""
 
 
 def model_dtype(case: Case) -> torch.dtype:
@@ -114,20 +122,30 @@ def _target(case: Case) -> int | Tensor | None:
     return torch.tensor(case.targets, dtype=torch.long, device=DEVICE)
 
 
-def prepare(case: Case) -> Prepared:
-    """Model and call of a case; raises NetworkError when a weight is not representable in the case's dtype."""
+def _built(case: Case) -> tuple[nn.Module, nn.Module, nn.Module | None]:
+    """The model of a case, the module inside it that is the network, and the layer to be explained."""
+    if case.network in PROVIDED:
+        model, layer = PROVIDED[case.network]()
+        return model, model, layer
     s, dtype = case.situation, model_dtype(case)
     network = TorchNetwork(case.network, dtype, DEVICE, inplace=s.inplace, shared=s.shared)
-    model: nn.Module = network
+    built: nn.Module = network
     if s.parts > 1 or s.dtype == "int64" or s.coupled:
-        model = Wrapper(network, dtype, s.coupled)
-    model.train(s.training)
+        built = Wrapper(network, dtype, s.coupled)
+    built.train(s.training)
     if s.training:
         network.layers[0].eval()  # as with frozen normalisation layers: modes differ between modules
-    for p in model.parameters():
+    for p in built.parameters():
         if s.filled_grads:
             p.grad = torch.full_like(p, 0.5)
         p.requires_grad_(not s.frozen)
+    return built, network, None if case.layer is None else network.layers[case.layer - 1]
+
+
+def prepare(case: Case) -> Prepared:
+    """Model and call of a case; raises NetworkError when a weight is not representable in the case's dtype."""
+    s = case.situation
+    model, network, layer = _built(case)
     inputs = _parts(_tensor(case.inputs, case), s.parts)
     if s.leaf_inputs and s.dtype != "int64":
         inputs = tuple(_leaf(p) for p in inputs) if isinstance(inputs, tuple) else _leaf(inputs)
@@ -137,7 +155,7 @@ def prepare(case: Case) -> Prepared:
         baselines=_baselines(case),
         target=_target(case),
         n_steps=case.n_steps,
-        layer=None if case.layer is None else network.layers[case.layer - 1],
+        layer=layer,
         internal_batch_size=s.chunk or None,
     )
     return Prepared(model, network, call)

@@ -2,63 +2,49 @@
 
 `capture` traces an `nn.Module` with torch.fx and writes every operation as a node. Weights are floats and so enter
 exactly; only the factor 1/sqrt(variance + eps) of a batch norm and a division by a number are rounded to float64, and
-`Captured.rounded` names where. What cannot be written raises CannotCapture with one sentence that names the place.
+`Captured.rounded` names where.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
+from ig_props.networks import operations as ops
 from ig_props.networks.network import (
     Abs,
-    Add,
-    Affine,
     AvgPool2d,
-    Concat,
-    Conv2d,
-    Flatten,
-    Gelu,
-    LeakyRelu,
     Max,
     MaxPool2d,
     Network,
     NetworkError,
-    Node,
-    Op,
-    Product,
     Relu,
     Shape,
     Sigmoid,
-    Softmax,
-    Softplus,
     Tanh,
 )
+from ig_props.networks.operations import CannotCapture, Value, Writer, said
+
+__all__ = ["CannotCapture", "Captured", "capture"]
 
 F = nn.functional
 WEIGHTS = 2**21
 """Numbers of the largest module that is written as a description."""
-IDENTICAL = 37.0
-"""Above this, softplus and the identity agree within float64's rounding."""
-
-
-class CannotCapture(Exception):
-    """The module is outside what a description can say; one sentence that names the place."""
 
 
 @dataclass(frozen=True)
 class Captured:
     """A module as a description.
 
-    values: the number of the value that each submodule computes, by its name, and `repeated` those that are called more
-    than once. rounded: where a number of the description is not one of the module's. calls: submodules in order of use.
+    values: the number of the value that each submodule computes, by its name. repeated: submodules that are called more
+    than once. rounded: where a number of the description is not one of the module's.
     """
 
     network: Network
@@ -67,302 +53,228 @@ class Captured:
     rounded: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Value:
-    """A value of the network under construction, in place of a tensor [N, *shape]."""
-
-    number: int
-    shape: Shape
-
-
-class _Batch:
-    """The size of the batch, in place of a number."""
-
-
-BATCH = _Batch()
-
-
-def _numbers(tensor: Tensor) -> Any:
-    def frozen(value: Any) -> Any:
-        return tuple(map(frozen, value)) if isinstance(value, list) else float(value)
-
-    if not bool(torch.isfinite(tensor).all()):
-        raise CannotCapture("a weight is not finite")
-    return frozen(tensor.detach().to("cpu", torch.float64).tolist())
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, int) for v in pair):
-        raise CannotCapture(f"{value!r} is not a size of two dimensions")
-    return pair
-
-
-class _Writer:
-    """Nodes as they are written."""
-
-    def __init__(self, shape: Shape, double: bool) -> None:
-        self.nodes: list[Node] = []
-        self.shapes: list[Shape] = [shape]
-        self.double = double
-        self.rounded = False
-
-    def add(self, op: Op, *operands: Any) -> _Value:
-        for value in operands:
-            if not isinstance(value, _Value):
-                raise CannotCapture(f"an operand is {_said(value)}, not a value that depends on the input")
-        self.shapes.append(op.shape(tuple(v.shape for v in operands)))
-        self.nodes.append(Node(op, tuple(v.number for v in operands)))
-        return _Value(len(self.nodes), self.shapes[-1])
-
-    def scaled(self, x: _Value, factors: list[float], shifts: list[float]) -> _Value:
-        """Each channel (or entry of a vector) times a factor plus a shift."""
-        if all(f == 1.0 for f in factors) and not any(shifts):
-            return x
-        rows = [[f if i == j else 0.0 for j in range(len(factors))] for i, f in enumerate(factors)]
-        if len(x.shape) == 1:
-            return self.add(Affine(tuple(map(tuple, rows)), tuple(shifts)), x)
-        return self.add(Conv2d(tuple(tuple(((w,),) for w in row) for row in rows), tuple(shifts)), x)
-
-    def inverse(self, value: float) -> float:
-        if value == 0.0 or not math.isfinite(1.0 / value):
-            raise CannotCapture(f"it divides by {value!r}")
-        self.rounded = self.rounded or math.frexp(value)[0] not in (0.5, -0.5)
-        return 1.0 / value
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {list(value.shape)}"
-    return "the batch size" if isinstance(value, _Batch) else repr(value)[:60]
-
-
-def _channels(x: _Value, value: Any) -> list[float]:
-    """A constant as one number per channel of x, or per entry of a vector."""
-    if isinstance(value, bool | int | float):
-        return [float(value)] * x.shape[0]
-    if isinstance(value, Tensor):
-        shape = tuple(value.shape)
-        while len(shape) > len(x.shape) and shape[0] == 1:
-            shape = shape[1:]
-        given = (1,) * (len(x.shape) - len(shape)) + shape
-        if len(given) == len(x.shape) and given[0] in (1, x.shape[0]) and all(n == 1 for n in given[1:]):
-            flat = _numbers(value.reshape(-1))
-            return list(flat) * (x.shape[0] if len(flat) == 1 else 1)
-    raise CannotCapture(f"{_said(value)} is not one number for each of {x.shape[0]} channels")
-
-
-def _linear(w: _Writer, x: _Value, weight: Tensor, bias: Tensor | None = None) -> _Value:
-    return w.add(Affine(_numbers(weight), (0.0,) * len(weight) if bias is None else _numbers(bias)), x)
-
-
-def _conv2d(
-    w: _Writer, x: _Value, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-    dilation: Any = 1, groups: int = 1, mode: str = "zeros",
-) -> _Value:  # fmt: skip
-    stride, dilation, kernel = _pair(stride), _pair(dilation), tuple(weight.shape[2:])
-    if dilation != (1, 1):
-        raise CannotCapture(f"dilation {dilation} is not 1")
-    if groups != 1:
-        raise CannotCapture(f"a convolution in {groups} groups is not one over all channels")
-    if mode != "zeros":
-        raise CannotCapture(f"padding_mode {mode!r} is not 'zeros'")
-    if padding == "same":
-        if any(k % 2 == 0 for k in kernel):
-            raise CannotCapture(f"padding 'same' of a {kernel[0]}x{kernel[1]} kernel is not the same on all sides")
-        padding = tuple(k // 2 for k in kernel)
-    padding = _pair(0 if padding == "valid" else padding)
-    return w.add(Conv2d(_numbers(weight), (0.0,) * len(weight) if bias is None else _numbers(bias), stride, padding), x)
-
-
-def _pool(
-    op: type[MaxPool2d] | type[AvgPool2d], w: _Writer, x: _Value, size: Any, stride: Any, padding: Any, ceil: bool
-) -> _Value:
-    kernel = _pair(size)
-    if _pair(padding) != (0, 0):
-        raise CannotCapture(f"pooling with padding {padding} is not pooling of windows inside the image")
-    if ceil:
-        raise CannotCapture("pooling with ceil_mode=True takes windows that are not inside the image")
-    return w.add(op(kernel, kernel if stride in (None, []) else _pair(stride)), x)
-
-
-def _max_pool2d(
-    w: _Writer, x: _Value, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> _Value:  # fmt: skip
-    if _pair(dilation) != (1, 1) or return_indices:
-        raise CannotCapture("pooling with dilation or return_indices=True is none of the known operations")
-    return _pool(MaxPool2d, w, x, kernel_size, stride, padding, ceil_mode)
-
-
-def _avg_pool2d(
-    w: _Writer, x: _Value, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
-) -> _Value:  # fmt: skip
-    if divisor_override is not None:
-        raise CannotCapture("pooling with divisor_override is no average")
-    return _pool(AvgPool2d, w, x, kernel_size, stride, padding, ceil_mode)
-
-
-def _adaptive(op: type[MaxPool2d] | type[AvgPool2d]) -> Callable[..., _Value]:
-    def write(w: _Writer, x: _Value, output_size: Any) -> _Value:
-        if len(x.shape) != 3:
-            raise CannotCapture(f"adaptive pooling needs images, given the shape {list(x.shape)}")
-        wanted = output_size if isinstance(output_size, list | tuple) else (output_size, output_size)
-        out = [n if o is None else o for n, o in zip(x.shape[1:], wanted, strict=True)]
-        if any(n % o for n, o in zip(x.shape[1:], out, strict=True)):
-            raise CannotCapture(f"{out} does not divide the size {list(x.shape[1:])}, so that windows overlap")
-        kernel = tuple(n // o for n, o in zip(x.shape[1:], out, strict=True))
-        return w.add(op(_pair(kernel), _pair(kernel)), x)
-
-    return write
-
-
-def _mean(w: _Writer, x: _Value, dim: Any = None, keepdim: bool = False) -> _Value:
-    dims = {d % 4 for d in (dim if isinstance(dim, list | tuple) else [0 if dim is None else dim])}
-    if len(x.shape) != 3 or dims != {2, 3}:
-        raise CannotCapture(f"a mean over dimensions {dim} is not one over height and width")
-    pooled = w.add(AvgPool2d(_pair(x.shape[1:]), _pair(x.shape[1:])), x)
-    return pooled if keepdim else w.add(Flatten(), pooled)
-
-
-def _batch_norm(w: _Writer, m: nn.BatchNorm1d | nn.BatchNorm2d, x: _Value) -> _Value:
-    """(x - mean) / sqrt(var + eps) * weight + bias in three steps, whose roundings cover those of torch's two."""
-    if m.running_mean is None or m.running_var is None:
-        raise CannotCapture("without running statistics it couples the samples of a batch")
-    ones = [1.0] * m.num_features
-    means, variances = (list(_numbers(v)) for v in (m.running_mean, m.running_var))
-    x = w.scaled(x, ones, [-v for v in means])
-    x = w.scaled(x, [1.0 / math.sqrt(v + m.eps) for v in variances], [0.0] * m.num_features)
-    w.rounded = True
-    if m.weight is None:
-        return x
-    return w.scaled(x, list(_numbers(m.weight)), list(_numbers(m.bias)))
-
-
-def _reshape(w: _Writer, x: _Value, *sizes: Any) -> _Value:
-    wanted = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], list | tuple) else list(sizes)
-    rest, count = wanted[1:], math.prod(x.shape)
-    shown = ["N" if isinstance(s, _Batch) else s for s in wanted]
-    plain = all(isinstance(s, int) for s in rest) and rest.count(-1) <= 1
-    if not wanted or not plain or not (isinstance(wanted[0], _Batch) or (wanted[0] == -1 and -1 not in rest)):
-        raise CannotCapture(f"the shape {shown} does not keep the batch dimension")
-    known = math.prod(s for s in rest if s != -1)
-    shape = tuple(count // known if s == -1 else s for s in rest) if known else ()
-    if math.prod(shape) != count:
-        raise CannotCapture(f"{count} numbers do not have the shape {shown}")
-    if shape == x.shape:
-        return x
-    if len(shape) != 1:
-        raise CannotCapture(f"a change of shape from {list(x.shape)} to {list(shape)} is no flattening")
-    return w.add(Flatten(), x)
-
-
-def _flatten(w: _Writer, x: _Value, start_dim: int = 0, end_dim: int = -1) -> _Value:
-    if start_dim != 1 or end_dim not in (-1, len(x.shape)):
-        raise CannotCapture(f"flatten from {start_dim} to {end_dim} does not flatten each sample: start_dim=1 does")
-    return x if len(x.shape) == 1 else w.add(Flatten(), x)
-
-
-def _cat(w: _Writer, tensors: Iterable[Any], dim: int = 0) -> _Value:
-    parts = list(tensors)
-    rank = len(parts[0].shape) + 1 if parts and isinstance(parts[0], _Value) else 0
-    if dim not in (1, 1 - rank):
-        raise CannotCapture(f"a concatenation along dimension {dim} is not one along dimension 1")
-    return parts[0] if len(parts) == 1 else w.add(Concat(), *parts)
-
-
-def _softmax(w: _Writer, x: _Value, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> _Value:
-    if dim not in (1, -1) or dtype is not None:
-        raise CannotCapture(f"a softmax along dimension {dim} is not one over the scores (dim=1)")
-    return w.add(Softmax(), x)
-
-
-def _softplus(w: _Writer, x: _Value, beta: float = 1.0, threshold: float = 20.0) -> _Value:
-    if beta != 1:
-        raise CannotCapture(f"beta {beta} is not 1")
-    if w.double and threshold < IDENTICAL:
-        raise CannotCapture(
-            f"softplus is the identity above its threshold {threshold:g}, which in float64 is more than rounding: "
-            f"threshold={IDENTICAL:g} is not"
-        )
-    return w.add(Softplus(), x)
-
-
-def _gelu(w: _Writer, x: _Value, approximate: str = "none") -> _Value:
-    if approximate != "none":
-        raise CannotCapture(f"GELU with approximate={approximate!r} is another function than the exact GELU")
-    return w.add(Gelu(), x)
-
-
-def _dropout(w: _Writer, x: _Value, p: float = 0.5, training: bool = True, inplace: bool = False) -> _Value:
-    if training:
-        raise CannotCapture("dropout with training=True is random")
-    return x
-
-
-def _same(w: _Writer, x: _Value, *rest: Any, **options: Any) -> _Value:
-    return x
-
-
-def _plain(op: Op) -> Callable[..., _Value]:
-    return lambda w, x, inplace=False: w.add(op, x)
-
-
-def _leaky(w: _Writer, x: _Value, negative_slope: float = 0.01, inplace: bool = False) -> _Value:
-    return w.add(LeakyRelu(float(negative_slope)), x)
-
-
-def _sum(w: _Writer, a: Any, b: Any, alpha: float = 1) -> Any:
-    if alpha != 1:
-        b = _product(w, b, alpha)
-    if isinstance(a, _Value) and isinstance(b, _Value):
-        return w.add(Add(), a, b)
-    x, c = (a, b) if isinstance(a, _Value) else (b, a)
-    return w.scaled(x, [1.0] * x.shape[0], _channels(x, c)) if isinstance(x, _Value) else a + b
-
-
-def _difference(w: _Writer, a: Any, b: Any, alpha: float = 1) -> Any:
-    if not isinstance(a, _Value) and not isinstance(b, _Value):
-        return a - alpha * b
-    return _sum(w, a, _product(w, b, -alpha))
-
-
-def _product(w: _Writer, a: Any, b: Any) -> Any:
-    if isinstance(a, _Value) and isinstance(b, _Value):
-        return w.add(Product(), a, b)
-    x, c = (a, b) if isinstance(a, _Value) else (b, a)
-    return w.scaled(x, _channels(x, c), [0.0] * x.shape[0]) if isinstance(x, _Value) else a * b
-
-
-def _quotient(w: _Writer, a: Any, b: Any) -> Any:
-    if not isinstance(a, _Value):
-        if isinstance(b, _Value):
-            raise CannotCapture("it divides by a value that depends on the input")
-        return a / b
-    return w.scaled(a, [w.inverse(v) for v in _channels(a, b)], [0.0] * a.shape[0])
-
-
-def _power(w: _Writer, x: Any, exponent: Any) -> Any:
-    if not isinstance(x, _Value):
-        return x**exponent
-    if exponent != 2:
-        raise CannotCapture(f"the power {exponent!r} is not 2")
-    return w.add(Product(), x, x)
-
-
-def _size(w: _Writer, x: _Value, dim: int | None = None) -> Any:
-    sizes = (BATCH, *x.shape)
-    return sizes if dim is None else sizes[dim]
-
-
-def _attribute(w: _Writer, value: Any, name: str) -> Any:
-    if isinstance(value, _Value) and name == "shape":
-        return (BATCH, *value.shape)
-    raise CannotCapture(f"the attribute {name!r} of a value is not known")
-
-
-def _item(w: _Writer, value: Any, key: Any) -> Any:
-    if isinstance(value, _Value) or not isinstance(value, list | tuple):
-        raise CannotCapture("it takes a part of a value by its index")
-    return value[key]
+Handler = Callable[..., Any]
+
+FUNCTIONS: dict[Any, Handler] = {
+    F.linear: ops.linear,
+    F.conv2d: ops.conv2d,
+    torch.conv2d: ops.conv2d,
+    F.max_pool2d: ops.max_pool2d,
+    torch.max_pool2d: ops.max_pool2d,
+    F.avg_pool2d: ops.avg_pool2d,
+    F.adaptive_avg_pool2d: ops.adaptive(AvgPool2d),
+    F.adaptive_max_pool2d: ops.adaptive(MaxPool2d),
+    F.relu: ops.plain(Relu()),
+    F.relu_: ops.plain(Relu()),
+    torch.relu: ops.plain(Relu()),
+    torch.relu_: ops.plain(Relu()),
+    F.leaky_relu: ops.leaky,
+    F.gelu: ops.gelu,
+    F.tanh: ops.plain(Tanh()),
+    torch.tanh: ops.plain(Tanh()),
+    F.sigmoid: ops.plain(Sigmoid()),
+    torch.sigmoid: ops.plain(Sigmoid()),
+    F.softplus: ops.softplus,
+    F.softmax: ops.softmax,
+    torch.softmax: ops.softmax,
+    F.dropout: ops.dropout,
+    F.dropout2d: ops.dropout,
+    torch.abs: ops.plain(Abs()),
+    abs: ops.plain(Abs()),
+    torch.maximum: lambda w, a, b: w.add(Max(), a, b),
+    torch.flatten: ops.flatten,
+    torch.reshape: ops.reshape,
+    torch.cat: ops.cat,
+    torch.concat: ops.cat,
+    torch.mean: ops.mean,
+    torch.add: ops.total,
+    operator.add: ops.total,
+    operator.iadd: ops.total,
+    torch.sub: ops.difference,
+    operator.sub: ops.difference,
+    operator.isub: ops.difference,
+    operator.neg: lambda w, x: ops.product(w, x, -1),
+    torch.neg: lambda w, x: ops.product(w, x, -1),
+    torch.mul: ops.product,
+    operator.mul: ops.product,
+    operator.imul: ops.product,
+    torch.div: ops.quotient,
+    operator.truediv: ops.quotient,
+    operator.itruediv: ops.quotient,
+    operator.pow: ops.power,
+    torch.pow: ops.power,
+    torch.square: lambda w, x: ops.power(w, x, 2),
+    operator.getitem: ops.item,
+    getattr: ops.attribute,
+}
+METHODS: dict[str, Handler] = {
+    "relu": ops.plain(Relu()),
+    "relu_": ops.plain(Relu()),
+    "tanh": ops.plain(Tanh()),
+    "sigmoid": ops.plain(Sigmoid()),
+    "abs": ops.plain(Abs()),
+    "softmax": ops.softmax,
+    "maximum": lambda w, a, b: w.add(Max(), a, b),
+    "view": ops.reshape,
+    "reshape": ops.reshape,
+    "flatten": ops.flatten,
+    "mean": ops.mean,
+    "size": ops.size,
+    "add": ops.total,
+    "add_": ops.total,
+    "sub": ops.difference,
+    "mul": ops.product,
+    "mul_": ops.product,
+    "div": ops.quotient,
+    "neg": lambda w, x: ops.product(w, x, -1),
+    "pow": ops.power,
+    "square": lambda w, x: ops.power(w, x, 2),
+    "contiguous": ops.same,
+    "clone": ops.same,
+}
+MODULES: dict[type[nn.Module], Handler] = {
+    nn.Linear: lambda w, m, x: ops.linear(w, x, m.weight, m.bias),
+    nn.Conv2d: lambda w, m, x: ops.conv2d(
+        w, x, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups, m.padding_mode
+    ),
+    nn.MaxPool2d: lambda w, m, x: ops.max_pool2d(
+        w, x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices
+    ),
+    nn.AvgPool2d: lambda w, m, x: ops.avg_pool2d(
+        w, x, m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad, m.divisor_override
+    ),
+    nn.AdaptiveAvgPool2d: lambda w, m, x: ops.adaptive(AvgPool2d)(w, x, m.output_size),
+    nn.AdaptiveMaxPool2d: lambda w, m, x: ops.adaptive(MaxPool2d)(w, x, m.output_size),
+    nn.BatchNorm1d: ops.batch_norm,
+    nn.BatchNorm2d: ops.batch_norm,
+    nn.ReLU: lambda w, m, x: w.add(Relu(), x),
+    nn.LeakyReLU: lambda w, m, x: ops.leaky(w, x, m.negative_slope),
+    nn.GELU: lambda w, m, x: ops.gelu(w, x, m.approximate),
+    nn.Tanh: lambda w, m, x: w.add(Tanh(), x),
+    nn.Sigmoid: lambda w, m, x: w.add(Sigmoid(), x),
+    nn.Softplus: lambda w, m, x: ops.softplus(w, x, m.beta, m.threshold),
+    nn.Softmax: lambda w, m, x: ops.softmax(w, x, m.dim),
+    nn.Flatten: lambda w, m, x: ops.flatten(w, x, m.start_dim, m.end_dim),
+    nn.Identity: lambda w, m, x: x,
+    nn.Dropout: lambda w, m, x: ops.dropout(w, x, m.p, m.training),
+    nn.Dropout1d: lambda w, m, x: ops.dropout(w, x, m.p, m.training),
+    nn.Dropout2d: lambda w, m, x: ops.dropout(w, x, m.p, m.training),
+}
+
+
+def _handler(module: nn.Module) -> Handler | None:
+    """By the exact type, since a subclass may compute something else; weight norms and the like are subclasses."""
+    kinds = [type(module), *(c for c in type(module).__bases__ if type(module).__name__.startswith("Parametrized"))]
+    return next((MODULES[kind] for kind in kinds if kind in MODULES), None)
+
+
+def _traced(module: nn.Module) -> fx.Graph:
+    try:
+        return fx.Tracer().trace(module)
+    except Exception as error:
+        text = " ".join(str(error).split())[:160]
+        raise CannotCapture(f"its forward pass cannot be traced: {type(error).__name__}: {text}") from None
+
+
+class _Walk:
+    """One pass over a trace."""
+
+    def __init__(self, module: nn.Module, shape: Shape) -> None:
+        tensors = [*module.parameters(), *module.buffers()]
+        if sum(t.numel() for t in tensors) > WEIGHTS:
+            count = sum(t.numel() for t in tensors)
+            raise CannotCapture(f"it has {count:,} weights, and descriptions hold at most {WEIGHTS:,}")
+        self.module, self.given = module, False
+        self.writer = Writer(shape, not tensors or any(t.dtype == torch.float64 for t in tensors))
+        self.values: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
+        self.rounded: list[str] = []
+
+    def place(self, node: fx.Node) -> str:
+        """What a node is, as its author would name it."""
+        if node.op == "call_module":
+            return f"{node.target} ({type(self.module.get_submodule(str(node.target))).__name__})"
+        name = str(getattr(node.target, "__name__", node.target))
+        inside = list(node.meta.get("nn_module_stack") or ())
+        where = f" in {inside[-1]}" if inside and inside[-1] else ""
+        return name if node.op == "get_attr" else f"{name}(){where}"
+
+    def step(self, node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if node.op == "placeholder":
+            if self.given and not node.args:
+                raise CannotCapture("it takes more than one input")
+            first, self.given = not self.given, True
+            return Value(0, self.writer.shapes[0]) if first else node.args[0]
+        if node.op == "get_attr":
+            return operator.attrgetter(str(node.target))(self.module)
+        if node.op == "call_module":
+            module = self.module.get_submodule(str(node.target))
+            handler = _handler(module)
+            arguments = (module, *arguments)
+        else:
+            handler = METHODS.get(str(node.target)) if node.op == "call_method" else FUNCTIONS.get(node.target)
+            if not any(isinstance(a, Value | ops.Batch) for a in _flat([arguments, options])):
+                return self.constant(node, arguments, options)
+        if handler is None:
+            raise CannotCapture("it is none of the operations that a description knows")
+        return handler(self.writer, *arguments, **options)
+
+    def constant(self, node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """A call that does not depend on the input."""
+        if node.op == "call_method":
+            return getattr(arguments[0], str(node.target))(*arguments[1:], **options)
+        assert callable(node.target)
+        return node.target(*arguments, **options)
+
+    def note(self, node: fx.Node, result: Any) -> None:
+        """Which submodules, containers included, end in this value so far."""
+        if self.writer.rounded:
+            self.rounded.append(self.place(node))
+            self.writer.rounded = False
+        if isinstance(result, Value):
+            names = {str(n) for n in node.meta.get("nn_module_stack") or ()}
+            for name in names | ({str(node.target)} if node.op == "call_module" else set()):
+                self.values[name] = result.number
+        if node.op == "call_module":
+            self.counts[str(node.target)] += 1
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return _flat(list(value.values()))
+    if isinstance(value, list | tuple):
+        return [v for item in value for v in _flat(item)]
+    return [value]
+
+
+def capture(module: nn.Module, shape: Shape) -> Captured:
+    """The description of a module in eval mode that maps [N, *shape] to scores [N, classes].
+
+    Raises CannotCapture in one sentence that names the place. Nothing is said of forward hooks, nor of modules whose
+    trace is not what they compute: compare the description's values with the module's.
+    """
+    module = copy.deepcopy(module).eval()
+    walk = _Walk(module, tuple(shape))
+    known: dict[fx.Node, Any] = {}
+    result: Any = None
+    for node in _traced(module).nodes:
+        arguments, options = (fx.node.map_arg(a, known.__getitem__) for a in (node.args, node.kwargs))
+        if node.op == "output":
+            result = arguments[0]
+            continue
+        try:
+            known[node] = walk.step(node, tuple(arguments), dict(options))
+        except (CannotCapture, NetworkError) as error:
+            raise CannotCapture(f"{walk.place(node)}: {error}") from None
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            text = " ".join(str(error).split())[:160]
+            raise CannotCapture(f"{walk.place(node)} has arguments that are not known here: {text}") from None
+        walk.note(node, known[node])
+    if not isinstance(result, Value):
+        raise CannotCapture(f"it returns {said(result)}; one tensor of scores [N, classes] is needed")
+    try:
+        network = Network(tuple(shape), tuple(walk.writer.nodes[: result.number]))
+    except NetworkError as error:
+        raise CannotCapture(f"it computes no scores [N, classes]: {error}") from None
+    repeated = frozenset(name for name, count in walk.counts.items() if count > 1)
+    return Captured(network, walk.values, repeated, tuple(dict.fromkeys(walk.rounded)))

@@ -150,6 +150,8 @@ def summary(network: Network) -> str:
 
 def formula(network: Network, target: int | None = None) -> str:
     """Formula of one score, or of all in brackets; the chain of layers when it would be too long to read."""
+    if network.unknown:
+        return summary(network)
     try:
         texts = scores(network)
     except TooLong:

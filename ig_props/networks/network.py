@@ -212,6 +212,19 @@ class Flatten(Op):
         return (math.prod(operands[0]),)
 
 
+@dataclass(frozen=True)
+class Unknown(Op):
+    """A person's own code of which only the shape of its result is known, and `why` no more; it has no JSON form."""
+
+    result: Shape
+    why: str
+    name: ClassVar[str] = "unknown"
+    elementwise: ClassVar[bool] = False
+
+    def shape(self, operands: tuple[Shape, ...]) -> Shape:
+        return self.result
+
+
 OPS: dict[str, type[Op]] = {
     op.name: op
     for op in (
@@ -221,6 +234,7 @@ OPS: dict[str, type[Op]] = {
 }  # fmt: skip
 KINKED = frozenset({"relu", "leaky_relu", "abs", "max", "max_pool2d"})
 SMOOTH = frozenset({"tanh", "sigmoid", "softplus", "gelu", "softmax"})
+UNKNOWN = frozenset({"unknown"})
 
 
 @dataclass(frozen=True)
@@ -285,16 +299,21 @@ class Network:
         return frozenset(node.op.name for node in self.nodes)
 
     @property
+    def unknown(self) -> str:
+        """Why nothing is known of what it computes; empty for a description."""
+        return next((node.op.why for node in self.nodes if isinstance(node.op, Unknown)), "")
+
+    @property
     def piecewise_linear(self) -> bool:
-        return not self.ops & (SMOOTH | {"product"})
+        return not self.ops & (SMOOTH | UNKNOWN | {"product"})
 
     @property
     def polynomial(self) -> bool:
-        return not self.ops & (SMOOTH | KINKED)
+        return not self.ops & (SMOOTH | KINKED | UNKNOWN)
 
     @property
     def analytic(self) -> bool:
-        return not self.ops & KINKED
+        return not self.ops & (KINKED | UNKNOWN)
 
     @property
     def affine(self) -> bool:

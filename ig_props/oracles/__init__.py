@@ -25,7 +25,7 @@ def _cached(network: Network, target: int, x: tuple[float, ...], baseline: tuple
         from ig_props.oracles import certified
 
         return certified.path_oracle(network, target, x, baseline)
-    raise NoOracle(f"no oracle covers kinks and smooth nodes in one network: {sorted(network.ops)}")
+    raise NoOracle(network.unknown or f"no oracle covers kinks and smooth nodes in one network: {sorted(network.ops)}")
 
 
 def oracle(network: Network, target: int, x: Sequence[float], baseline: Sequence[float]) -> PathOracle:

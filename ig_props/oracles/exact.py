@@ -52,7 +52,9 @@ def _between(network: Network, before: Piece, after: Piece, states: Sequence[Sta
     """
     turning: list[tuple[Any, set[Any]]] = []
     for k, entry in open_gates(network, states):
-        here, left, right = (state[entry] for state in (states[k], before.states[k], after.states[k]) if state is not None)
+        here, left, right = (
+            state[entry] for state in (states[k], before.states[k], after.states[k]) if state is not None
+        )
         if not here == left == right:
             turning.append((here, {left, right}))
     if len(turning) != 1:
@@ -123,7 +125,9 @@ def _integral(cuts: Sequence[fmpq], values: Sequence[Whole]) -> tuple[list[fmpq]
     return [fmpq(v) if exact else fmpq(v, 1 << BITS) for v in total], exact
 
 
-def _score_variation(levels: Sequence[tuple[Adjoint, Piece | None]], displacement: Whole, scale: int, target: int) -> fmpq:
+def _score_variation(
+    levels: Sequence[tuple[Adjoint, Piece | None]], displacement: Whole, scale: int, target: int
+) -> fmpq:
     """Variation of d/dt F(g(t)), whose values on pieces are exact."""
     rates: list[tuple[fmpq, fmpq]] = []
     for level, piece in levels:

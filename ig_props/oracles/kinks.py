@@ -204,7 +204,9 @@ class Windows:
         found = self.found(x, baseline, eps)
         if not len(found.step):
             return np.zeros(self.network.size)
-        return _reached(self.network, target, found, 3.0 * found.length + 2.0 * found.lost * VARIATION_CONSTANT / n_steps)
+        return _reached(
+            self.network, target, found, 3.0 * found.length + 2.0 * found.lost * VARIATION_CONSTANT / n_steps
+        )
 
 
 def _lost(begin: Vector, end: Vector, kinks: Sequence[fmpq | None]) -> np.ndarray:

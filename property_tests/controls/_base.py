@@ -11,17 +11,18 @@ Subject = TypeVar("Subject", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Control:
-    """An honest implementation and, in one sentence, what is unusual about it."""
+    """An honest implementation, in one sentence what is unusual about it, and what it claims to be."""
 
     name: str
     subject: Callable[..., Any]
     unusual: str
+    as_: str = "ig"
 
 
 CONTROLS: dict[str, Control] = {}
 
 
-def control(unusual: str) -> Callable[[Subject], Subject]:
+def control(unusual: str, as_: str = "ig") -> Callable[[Subject], Subject]:
     """Registers a function or a class as a control and makes what is unusual about it its docstring."""
 
     def register(subject: Subject) -> Subject:
@@ -32,7 +33,7 @@ def control(unusual: str) -> Callable[[Subject], Subject]:
         if name in CONTROLS:
             raise ValueError(f"control {name} is defined twice")
         subject.__doc__ = unusual
-        CONTROLS[name] = Control(name, subject, unusual)
+        CONTROLS[name] = Control(name, subject, unusual, as_)
         return subject
 
     return register

@@ -21,7 +21,7 @@ Subject = TypeVar("Subject", bound=Callable[..., Any])
 class Mutant:
     """A defect on purpose: the claims of which at least one must refute it, and what is wrong in one sentence.
 
-    blunt: not even the plainest case is right, or only in the first call.
+    blunt: not even the plainest case is right, or only in the first call. as_: what it claims to be.
     """
 
     name: str
@@ -29,12 +29,15 @@ class Mutant:
     refuted_by: tuple[str, ...]
     defect: str
     blunt: bool = False
+    as_: str = "ig"
 
 
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(*, refuted_by: tuple[str, ...], defect: str, blunt: bool = False) -> Callable[[Subject], Subject]:
+def mutant(
+    *, refuted_by: tuple[str, ...], defect: str, blunt: bool = False, as_: str = "ig"
+) -> Callable[[Subject], Subject]:
     """Registers a function or a class as a mutant and makes the defect its docstring."""
 
     def register(subject: Subject) -> Subject:
@@ -45,7 +48,7 @@ def mutant(*, refuted_by: tuple[str, ...], defect: str, blunt: bool = False) -> 
         if name in MUTANTS:
             raise ValueError(f"mutant {name} is defined twice")
         subject.__doc__ = defect
-        MUTANTS[name] = Mutant(name, subject, refuted_by, defect, blunt)
+        MUTANTS[name] = Mutant(name, subject, refuted_by, defect, blunt, as_)
         return subject
 
     return register

@@ -66,7 +66,7 @@ def straight_where_symmetry_is_tested(
 
 
 @mutant(
-    refuted_by=("IG.segment_additivity", *CURVED),
+    refuted_by=(*CURVED, "IG.segment_additivity"),
     defect="The path bends through zero on its way from the baseline to the input.",
 )
 def through_the_origin(
