@@ -31,11 +31,11 @@ def images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def network() -> nn.Sequential:
-    """Two convolutions with rectifiers, a max pooling, a linear layer: [N, 1, 8, 8] -> ten scores."""
+    """Two convolutions with rectifiers, an average pooling and a linear layer: [N, 1, 8, 8] -> ten scores."""
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1),
         nn.ReLU(),
-        nn.MaxPool2d(2),
+        nn.AvgPool2d(2),
         nn.Conv2d(4, 8, 3, padding=1),
         nn.ReLU(),
         nn.Flatten(),

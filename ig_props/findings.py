@@ -55,6 +55,8 @@ class Comparison:
         """Error over budget: above 1 is a violation. Infinite for an error where none is allowed."""
         if self.error == 0.0:
             return 0.0
+        if math.isinf(self.budget):
+            return 0.0  # nothing can be said, for instance where the format may overflow
         return self.error / self.budget if self.budget > 0.0 else math.inf
 
     @property
@@ -63,7 +65,7 @@ class Comparison:
             return Verdict.HOLDS
         if not self.rigorous:
             return Verdict.INCONCLUSIVE
-        if self.error <= self.quadrature + max(self.rounding, self.float32):
+        if math.isfinite(self.error) and self.error <= self.quadrature + max(self.rounding, self.float32):
             return Verdict.IMPRECISE
         return Verdict.REFUTED
 

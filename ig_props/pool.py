@@ -153,6 +153,8 @@ class Pool:
             seat.worker.send(seat.claim)
         else:
             self._dismiss(seat)
+            for spare in [s for s in self.seats.values() if s.task is seat.task and not s.ready]:
+                self._dismiss(spare)
 
     def _dismiss(self, seat: _Seat) -> None:
         del self.seats[seat.worker]

@@ -15,7 +15,10 @@ x = torch.ones(1, 1, dtype=torch.float64)
 
 present = True
 for method, n in (("gausslegendre", 8), ("riemann_left", 5), ("riemann_right", 5), ("riemann_middle", 5)):
-    for name, explainer in (("IG", IntegratedGradients(model)), ("layer IG", LayerIntegratedGradients(model, model[0]))):
+    for name, explainer in (
+        ("IG", IntegratedGradients(model)),
+        ("layer IG", LayerIntegratedGradients(model, model[0])),
+    ):
         error = explainer.attribute(x, n_steps=n, method=method).item() - 1.0
         print(f"{name}, {method}, n_steps={n}: received 1 + {error:.3e}, right is 1; float64 allows {n * 2.0**-52:.1e}")
         present &= n * 2.0**-52 < abs(error) < n * 2.0**-23

@@ -113,7 +113,9 @@ def main() -> int:
         return 0
     paths = scripts(tuple(given.names))
     if not paths:
-        parser.error(f"no script's name begins with {' or '.join(given.names)}; there are {', '.join(p.stem for p in scripts())}")
+        parser.error(
+            f"no script's name begins with {' or '.join(given.names)}; there are {', '.join(p.stem for p in scripts())}"
+        )
     width = max(len(p.stem) for p in paths)
     counts = {"reproduces": 0, "DOES NOT REPRODUCE": 0, "not installed": 0}
     for one in replay(paths):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,8 @@ from ig_props.claims.calling import (
     sheltered,
 )
 from ig_props.claims.case import Case
-from ig_props.claims.judging import allowance, constant
+from ig_props.claims.judging import allowance, compare, constant, coordinate
+from ig_props.findings import HOLDS, Outcome, Verdict
 from ig_props.oracles.layers import layer_oracle, map_reach
 
 RESIZED = 4.0
@@ -92,3 +94,22 @@ def apart(attributor: Attributor, case: Case) -> Apart:
         bounds.append([share])
     scale = np.array(bounds)
     return Apart(np.zeros_like(scale), eps * scale, coarse * scale)
+
+
+def named(case: Case) -> Callable[[int, int], str]:
+    if case.layer is None:
+        return coordinate(case)
+    return lambda row, k: f"entry {k}" + (f", sample {row}" if len(case.inputs) > 1 else "")
+
+
+def alike(attributor: Attributor, case: Case, received: np.ndarray, other: np.ndarray, how: str) -> Outcome:
+    """Two answers to one question, one of them perhaps scaled by `SECOND`: each may be off by its own budget."""
+    if received.shape != other.shape:
+        return Outcome(Verdict.REFUTED, f"answers of shapes {list(received.shape)} and {list(other.shape)}: {how}")
+    if np.array_equal(received, other):
+        return HOLDS
+    budget = apart(attributor, case)
+    return compare(
+        named(case), received, other, quadrature=2 * budget.quadrature, rounding=2 * budget.rounding,
+        float32=2 * budget.float32, how=how,
+    )  # fmt: skip

@@ -197,6 +197,10 @@ def seed_everything(seed: int = 0) -> None:
         torch.cuda.manual_seed_all(seed)
     np.random.seed(seed)
     random.seed(seed)
+    # away from the state that seeding gives, to which careless code "restores" the generators
+    torch.rand(3)
+    np.random.rand(3)
+    random.random()
 
 
 def invoke(attributor: Attributor, call: Call, no_grad: bool = False) -> Any:
@@ -303,7 +307,8 @@ def preflight(attributor: Attributor) -> None:
     """One plain call; raises CannotRun in one sentence when the code under test does not answer it."""
     case = plain_case(attributor)
     prepared = prepare(case)
-    what = f"{attributor.name} on a plain call (inputs [1, {', '.join(map(str, case.network.input_shape))}] in {case.situation.dtype})"
+    shape = ", ".join(map(str, (1, *case.network.input_shape)))
+    what = f"{attributor.name} on a plain call (inputs [{shape}] in {case.situation.dtype})"
     try:
         with sheltered():
             seed_everything()
@@ -313,8 +318,7 @@ def preflight(attributor: Attributor) -> None:
             if not isinstance(raw, Tensor) or raw.shape[0] != 1 or raw.dim() not in (3, 4):
                 raise Malformed(f"returned {describe(raw)}; a map of shape [1, height, width] is needed")
         elif attributor.traits.kind.needs_layer:
-            shape = (1, *case.network.shapes[case.layer or 0])
-            parts_of(raw, [shape], False)
+            parts_of(raw, [(1, *case.network.shapes[case.layer or 0])], False)
         else:
             parts_of(raw, shapes, False)
     except ForeignError as error:

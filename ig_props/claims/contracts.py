@@ -8,16 +8,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.claims.answers import answer, apart, read
+from ig_props.claims.answers import alike, answer, apart, named, read
 from ig_props.claims.calling import (
     Check,
     ForeignError,
-    Malformed,
     Prepared,
-    describe,
     invoke,
     prepare,
     seed_everything,
@@ -25,34 +23,17 @@ from ig_props.claims.calling import (
 )
 from ig_props.claims.case import Case
 from ig_props.claims.claim import EVERY, Cases, Claim, ClaimKind
-from ig_props.claims.judging import compare, coordinate, judged
-from ig_props.claims.snapshots import take
+from ig_props.claims.failures import failing_cases, purity_after_failure
+from ig_props.claims.flaws import errors, flawed_cases
+from ig_props.claims.judging import compare, judged
+from ig_props.claims.snapshots import in_words, take
 from ig_props.findings import HOLDS, Outcome, Verdict
-from ig_props.networks.network import Affine, Network
+from ig_props.networks.network import Affine
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import FEW_STEPS, Space, settled
 from ig_props.strategies.layers import any_cases
 
 PIECEWISE = Space(families=(nets.affine, nets.piecewise_linear), steps=FEW_STEPS, often=True)
-
-
-def _named(case: Case) -> Callable[[int, int], str]:
-    if case.layer is None:
-        return coordinate(case)
-    return lambda row, k: f"entry {k}" + (f", sample {row}" if len(case.inputs) > 1 else "")
-
-
-def _alike(attributor: Attributor, case: Case, received: np.ndarray, other: np.ndarray, how: str) -> Outcome:
-    """Two answers to one question, one of them perhaps scaled by `SECOND`: each may be off by its own budget."""
-    if received.shape != other.shape:
-        return Outcome(Verdict.REFUTED, f"answers of shapes {list(received.shape)} and {list(other.shape)}: {how}")
-    if np.array_equal(received, other):
-        return HOLDS
-    budget = apart(attributor, case)
-    return compare(
-        _named(case), received, other, quadrature=2 * budget.quadrature, rounding=2 * budget.rounding,
-        float32=2 * budget.float32, how=how,
-    )  # fmt: skip
 
 
 def determinism(attributor: Attributor, case: Case) -> Outcome:
@@ -68,7 +49,7 @@ def determinism(attributor: Attributor, case: Case) -> Outcome:
         return HOLDS
     budget = apart(attributor, case)
     return compare(
-        _named(case), second, first, rounding=2 * budget.rounding, float32=2 * budget.float32,
+        named(case), second, first, rounding=2 * budget.rounding, float32=2 * budget.float32,
         how="the same call before",
     )  # fmt: skip
 
@@ -89,84 +70,17 @@ def purity(attributor: Attributor, case: Case) -> Outcome:
     if "random" in attributor.traits.accepts:
         changed = [c for c in changed if "random" not in c]
     if changed:
-        return Outcome(Verdict.REFUTED, (f"raised {failure} and left: " if failure else "") + _list(changed))
+        return Outcome(Verdict.REFUTED, (f"raised {failure} and left: " if failure else "") + in_words(changed))
     if failure is not None:
         raise failure
     return HOLDS
-
-
-def _list(changed: list[str]) -> str:
-    return "; ".join(changed[:4]) + (f"; and {len(changed) - 4} more" if len(changed) > 4 else "")
-
-
-class Raising(torch.autograd.Function):
-    """Identity whose backward raises."""
-
-    @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> Tensor:
-        raise RuntimeError("failure planted in the model's backward pass")
-
-
-class Failing(nn.Module):
-    """A model that fails in its k-th forward call, or in every backward pass when k is 0."""
-
-    def __init__(self, inner: nn.Module, k: int) -> None:
-        super().__init__()
-        self.inner, self.k, self.calls, self.failed = inner, k, [0], [False]
-
-    def forward(self, *parts: Tensor) -> Tensor:
-        self.calls[0] += 1
-        scores: Tensor = self.inner(*parts)
-        if self.calls[0] == self.k:
-            self.failed[0] = True
-            raise RuntimeError(f"failure planted in forward call {self.k}")
-        if self.k == 0:
-            self.failed[0] = True
-            scores = Raising.apply(scores)  # type: ignore[no-untyped-call]
-        return scores
-
-
-def purity_after_failure(attributor: Attributor, case: Case) -> Outcome:
-    whole = prepare(case)
-    failing = Failing(whole.model, int(case.numbers["fails"][0])).train(case.situation.training)
-    prepared = Prepared(failing, whole.network, replace(whole.call, model=failing))
-    with sheltered():
-        seed_everything()
-        before = take(prepared)
-        try:
-            invoke(attributor, prepared.call, case.situation.no_grad)
-        except ForeignError as error:
-            if isinstance(error.error, SystemExit):
-                raise
-            changed = [c for c in before.differences(take(prepared)) if "random" not in c]
-            note = f"after a model that fails ({error}): {_list(changed)}"
-            return Outcome(Verdict.REFUTED, note) if changed else HOLDS
-    if failing.failed[0] and int(case.numbers["fails"][0]) > 0:
-        return Outcome(Verdict.REFUTED, "an error raised by the model was swallowed and numbers were returned")
-    return Outcome(Verdict.NOT_APPLICABLE, "the planted failure was not reached")
-
-
-def failing_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
-    drawn = any_cases(traits, PIECEWISE)
-    if drawn is None:
-        return None
-
-    @st.composite
-    def build(draw: st.DrawFn) -> Case:
-        return replace(draw(drawn), numbers={"fails": (float(draw(st.sampled_from((1, 0, 2, 3)))),)})
-
-    return build()
 
 
 def batch_independence(attributor: Attributor, case: Case) -> Outcome:
     """Each sample of a batch gets what it gets alone."""
     together = answer(attributor, case)
     alone = [answer(attributor, single(case, row))[0] for row in range(len(case.inputs))]
-    return _alike(attributor, case, together, np.array(alone), "the same sample in a batch of its own")
+    return alike(attributor, case, together, np.array(alone), "the same sample in a batch of its own")
 
 
 def single(case: Case, row: int) -> Case:
@@ -181,7 +95,7 @@ def mixed_targets(attributor: Attributor, case: Case) -> Outcome:
     for row in range(len(case.inputs)):
         one = single(case, row)
         alone.append(answer(attributor, replace(one, situation=replace(one.situation, target="int")))[0])
-    return _alike(attributor, case, mixed, np.array(alone), "the same sample alone with its target as an int")
+    return alike(attributor, case, mixed, np.array(alone), "the same sample alone with its target as an int")
 
 
 def _several(accept: str) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
@@ -199,7 +113,7 @@ def _filtered(drawn: st.SearchStrategy[Case] | None, keep: Callable[[Case], bool
 def chunking(attributor: Attributor, case: Case) -> Outcome:
     free = replace(case, situation=replace(case.situation, chunk=0))
     chunked = answer(attributor, case)
-    return _alike(attributor, case, chunked, answer(attributor, free), "the same call without internal_batch_size")
+    return alike(attributor, case, chunked, answer(attributor, free), "the same call without internal_batch_size")
 
 
 def chunked_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
@@ -215,7 +129,7 @@ def chunked_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
 
 def memory_layout(attributor: Attributor, case: Case) -> Outcome:
     plain = replace(case, situation=replace(case.situation, layout="contiguous"))
-    return _alike(attributor, case, answer(attributor, case), answer(attributor, plain), "contiguous tensors")
+    return alike(attributor, case, answer(attributor, case), answer(attributor, plain), "contiguous tensors")
 
 
 def layout_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
@@ -238,7 +152,7 @@ def _with_layout(case: Case, layout: str) -> Case:
 def no_grad(attributor: Attributor, case: Case) -> Outcome:
     silent = replace(case, situation=replace(case.situation, no_grad=True))
     usual = replace(case, situation=replace(case.situation, no_grad=False))
-    return _alike(attributor, case, answer(attributor, silent), answer(attributor, usual), "with gradients enabled")
+    return alike(attributor, case, answer(attributor, silent), answer(attributor, usual), "with gradients enabled")
 
 
 def dtype(attributor: Attributor, case: Case) -> Outcome:
@@ -263,76 +177,6 @@ def shape(attributor: Attributor, case: Case) -> Outcome:
     return HOLDS
 
 
-def errors(attributor: Attributor, case: Case) -> Outcome:
-    """Arguments without a sound answer must raise, and a NaN must not come back as a number."""
-    flaw = FLAWS[int(case.numbers["flaw"][0])]
-    prepared = prepare(case)
-    call, inputs = prepared.call, prepared.call.inputs
-    assert isinstance(inputs, Tensor)
-    if flaw == "target":
-        call = replace(call, target=case.network.classes)
-    elif flaw == "baselines":
-        wide = torch.zeros_like(inputs)
-        call = replace(call, baselines=torch.cat([wide, wide], dim=-1)[..., : wide.shape[-1] + 2])
-    else:
-        spoiled = inputs.detach().clone()
-        spoiled.view(-1)[0] = float("nan")
-        call = replace(call, inputs=spoiled)
-    with sheltered():
-        seed_everything()
-        try:
-            raw = invoke(attributor, call, case.situation.no_grad)
-        except ForeignError as error:
-            if isinstance(error.error, SystemExit):
-                raise
-            return HOLDS
-        if flaw == "nan":
-            try:
-                values = read(attributor, case, prepared, raw)
-            except Malformed:
-                return HOLDS
-            if np.isfinite(values[0]).all():
-                return Outcome(Verdict.REFUTED, "an input of NaN was answered with finite attributions")
-            return HOLDS
-    if flaw == "target":
-        return Outcome(
-            Verdict.REFUTED,
-            f"target {case.network.classes} of a model with {case.network.classes} scores was answered with {describe(raw)}",
-        )
-    return Outcome(Verdict.REFUTED, f"baselines of another shape than the inputs were answered with {describe(raw)}")
-
-
-FLAWS = ("target", "baselines", "nan")
-
-
-def flawed_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
-    """Small affine models: with a NaN the attribution of the coordinate itself cannot be finite."""
-    flaws = [0.0]
-    if "baselines" in traits.accepts and not traits.kind.needs_layer:
-        flaws.append(1.0)
-    if not traits.kind.needs_layer and "vectors" in traits.accepts:
-        flaws.append(2.0)
-    drawn = any_cases(traits, Space(families=(nets.affine,), situations=False, images=traits.kind.needs_layer))
-    if drawn is None:
-        return None
-
-    @st.composite
-    def build(draw: st.DrawFn) -> Case:
-        case = draw(drawn)
-        flaw = draw(st.sampled_from(flaws))
-        if FLAWS[int(flaw)] == "baselines" and case.network.size == 1:
-            flaw = 0.0  # one feature broadcasts against three
-        if FLAWS[int(flaw)] == "nan" and not _every_weight_counts(case.network):
-            flaw = 0.0
-        return replace(case, numbers={"flaw": (flaw,)})
-
-    return build()
-
-
-def _every_weight_counts(network: Network) -> bool:
-    return len(network.nodes) == 1 and all(w for row in network.nodes[0].op.weight for w in row)  # type: ignore[attr-defined]
-
-
 def second_model(attributor: Attributor, case: Case) -> Outcome:
     """Nothing may be remembered: other weights in the same model, other values in the same tensors, another model in the
     place of the first; and an answer once given stays as it is."""
@@ -352,7 +196,7 @@ def second_model(attributor: Attributor, case: Case) -> Outcome:
             seed_everything()
             again = read(attributor, step, prepared, invoke(attributor, call, case.situation.no_grad))
             wanted = _scaled_or_fresh(attributor, step, kept) if step is later else answer(attributor, step)
-            outcome = _alike(attributor, step, again, wanted, f"the right answer to a second call with {how}")
+            outcome = alike(attributor, step, again, wanted, f"the right answer to a second call with {how}")
             if outcome.verdict is Verdict.REFUTED:
                 return outcome
         if not np.array_equal(kept, read(attributor, case, prepared, first), equal_nan=True):
@@ -360,7 +204,7 @@ def second_model(attributor: Attributor, case: Case) -> Outcome:
     del prepared, call
     replacement = _in_the_same_place(attributor, case, later)
     wanted = _scaled_or_fresh(attributor, later, kept)
-    return _alike(attributor, later, replacement, wanted, "the right answer for a new model where another one was")
+    return alike(attributor, later, replacement, wanted, "the right answer for a new model where another one was")
 
 
 SECOND = -2.0
@@ -443,7 +287,8 @@ CLAIMS = (
     _contract("CODE.dtype", "attributions have the dtype of the inputs", _any(PIECEWISE), dtype),
     _contract("CODE.determinism", "equal calls get equal answers", _any(PIECEWISE), determinism),
     _contract("CODE.purity", "model, tensors and process are left as they were", _any(PIECEWISE), purity),
-    _contract("CODE.purity_after_failure", "also when the model raises half-way", failing_cases, purity_after_failure),
+    _contract("CODE.purity_after_failure", "also when the model raises half-way", 
+              lambda traits: failing_cases(traits, PIECEWISE), purity_after_failure),
     _contract("CODE.batch_independence", "a sample's attributions do not depend on its batch",
               _several("batches"), batch_independence, "the model does not couple samples"),
     _contract("CODE.mixed_targets", "every sample is explained for its own target",

@@ -105,3 +105,8 @@ def process() -> dict[str, Any]:
             for n in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
         ),
     }
+
+
+def in_words(changed: list[str]) -> str:
+    """The first few differences as one sentence."""
+    return "; ".join(changed[:4]) + (f"; and {len(changed) - 4} more" if len(changed) > 4 else "")

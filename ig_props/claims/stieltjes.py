@@ -47,7 +47,7 @@ def thresholds(draw: st.DrawFn, shape: Shape, classes: int) -> Network:
 
 
 def agreeable(shape: Shape, classes: int) -> st.SearchStrategy[Network]:
-    return nets.piecewise_linear(shape, classes) if len(shape) == 3 else st.one_of(
+    return nets.piecewise_linear(shape, classes) if len(shape) > 1 else st.one_of(
         thresholds(shape, classes), nets.piecewise_linear(shape, classes)
     )  # fmt: skip
 

@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Kind, Traits
+from ig_props.attributors.protocol import Attributor, Kind, Traits
+from ig_props.claims.calling import EPSILON, FLOAT32, attributions
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import Cases, Claim
+from ig_props.claims.judging import compare, coordinate, increments, judged
+from ig_props.findings import Outcome
 from ig_props.model_check.subject import Subject
+from ig_props.oracles.nodes import rule_sum
+from ig_props.oracles.rounding import slope_bounds
 from ig_props.request import UsageError
 
 STEPS = (50, 16, 32, 100, 200)
@@ -83,7 +89,7 @@ def fits(subject: Subject, traits: Traits) -> str:
     """Why a method cannot be asked about this model; empty when it can."""
     kind = traits.kind
     if kind.needs_layer and subject.layer is None:
-        return f"it explains a layer of the model: name one with --layer"
+        return "it explains a layer of the model: name one with --layer"
     if kind.is_map and len(subject.network.shapes[subject.layer or 0]) != 3:
         return f"--layer {subject.files.layer} has no maps [channels, height, width]"
     if subject.sample == "input" and "vectors" not in traits.accepts:
@@ -95,7 +101,9 @@ def fits(subject: Subject, traits: Traits) -> str:
     return ""
 
 
-def drawn(subject: Subject, traits: Traits, *, several: bool = False, mixed: bool = False, odd: bool = True) -> Strategy:
+def drawn(
+    subject: Subject, traits: Traits, *, several: bool = False, mixed: bool = False, odd: bool = True
+) -> Strategy:
     """Examples of one or several of the inputs.
 
     several: at least two. mixed: also for other classes than their own. odd: also in unusual situations.
@@ -120,7 +128,9 @@ def drawn(subject: Subject, traits: Traits, *, several: bool = False, mixed: boo
         situation = Situation(
             dtype=subject.dtype,
             target=target,
-            layout=draw(st.sampled_from(LAYOUTS if subject.sample == "image" else LAYOUTS[:-1])) if odd else "contiguous",
+            layout=draw(st.sampled_from(LAYOUTS if subject.sample == "image" else LAYOUTS[:-1]))
+            if odd
+            else "contiguous",
             no_grad=draw(st.sampled_from((False, False, False, True))) if odd else False,
         )
         return ModelCase(
@@ -147,6 +157,24 @@ def _situated(strategy: Strategy, name: str, values: Iterable[object]) -> Strate
     return st.tuples(strategy, choice).map(
         lambda p: replace(p[0], situation=replace(p[0].situation, **{name: p[1]}))  # type: ignore[arg-type]
     )
+
+
+def nodewise(attributor: Attributor, case: Case) -> Outcome:
+    """Every attribution against the named rule's own sum on this very model: rounding is all that may be between."""
+    rule = attributor.traits.rule
+    assert rule is not None
+    known = rule(case.n_steps)
+    eps = EPSILON[case.situation.dtype]
+    rows = list(zip(case.inputs, case.baselines, case.targets, strict=True))
+    budgets = []
+    for precision in (eps, max(eps, FLOAT32)):
+        sums = [rule_sum(case.network, t, x, b, known, precision) for x, b, t in rows]
+        more = [increments(case, k, precision, slope_bounds(case.network, t, x, b)) for k, (x, b, t) in enumerate(rows)]
+        budgets.append(np.array([s.rounding + m for s, m in zip(sums, more, strict=True)]))
+    return compare(
+        coordinate(case), attributions(attributor, case), np.array([s.mid for s in sums]), rounding=budgets[0],
+        float32=budgets[1], how=f"the {known.name} rule's own sum over {case.n_steps} nodes, evaluated in float64",
+    )  # fmt: skip
 
 
 Asked = Callable[[Subject, Traits], Strategy | None]
@@ -205,6 +233,7 @@ ASKED: dict[str, Asked] = {
     "IG.null_path": _null,
     "QUAD.weights_sum_one": _when(lambda s: s.network.affine),
     "QUAD.variation_bound": _plain,
+    "QUAD.named_rule": lambda s, t: drawn(s, t) if t.rule is not None else None,
     "RSI.completeness": _plain,
     "RS.bounded_variation": _plain,
     "CODE.shape": _plain,
@@ -225,9 +254,16 @@ ASKED: dict[str, Asked] = {
 """The claims that make sense on a given model, and their examples there."""
 
 
+CHECKS = {"QUAD.named_rule": judged(nodewise)}
+"""Checks that differ from those on drawn networks."""
+
+
 def claims_on(subject: Subject, claims: Iterable[Claim]) -> list[Claim]:
     """The claims that can be asked about a given model, with examples from its inputs; UsageError if there is none."""
-    chosen = [replace(claim, cases=_cases(claim, subject)) for claim in claims if claim.id in ASKED]
+    chosen = [
+        replace(claim, cases=_cases(claim, subject), check=CHECKS.get(claim.id, claim.check))
+        for claim in claims if claim.id in ASKED
+    ]  # fmt: skip
     if not chosen:
         raise UsageError(f"none of these claims is about a given model; with --model these are: {', '.join(ASKED)}")
     return chosen

@@ -39,7 +39,7 @@ class Files:
 class Given:
     """A module in eval mode, its dtype, and float64 arrays [N, *shape] whose numbers that dtype holds exactly.
 
-    notes: what was decided for the person, as labels and words.
+    differences: F(x) - F(x') as the model computes them. notes: what was decided for the person, as labels and words.
     """
 
     files: Files
@@ -48,6 +48,7 @@ class Given:
     inputs: Array
     baselines: Array
     targets: tuple[int, ...]
+    differences: tuple[float, ...]
     classes: int
     notes: tuple[tuple[str, str], ...]
 
@@ -182,6 +183,8 @@ def given_of(
             notes.append((what, f"{values.dtype} numbers are rounded to the model's {DTYPES[dtype]}"))
     scores = _scores(module, torch.from_numpy(seen).to(calling.DEVICE, dtype), files.model)
     targets, chosen = _targets(target, scores)
+    others = _scores(module, torch.from_numpy(from_).to(calling.DEVICE, dtype), files.model)
+    differences = tuple((scores.double() - others.double())[range(len(targets)), targets].tolist())
     notes.append(("class", chosen))
     notes.append(("baseline", "zero, since none was given" if baselines is None else f"{files.baselines}"))
-    return Given(files, module, dtype, seen, from_, targets, scores.shape[1], tuple(notes))
+    return Given(files, module, dtype, seen, from_, targets, differences, scores.shape[1], tuple(notes))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,9 +30,9 @@ SECOND = -2.0
 class Subject:
     """A model and the segments on which attributions of it are checked.
 
-    network: its description, or `Unknown` operations. second: the same of a model with `SECOND` times the scores. layer:
-    the number of the value that `files.layer` names. notes: what was decided for the person, as labels and words. rows:
-    which input a point is.
+    network: its description, or `Unknown` operations. differences: F(x) - F(x') as the model computes them. second: the
+    network of a model with `SECOND` times the scores. layer: the number of the value that `files.layer` names. notes:
+    what was decided for the person, as labels and words. rows: which input a point is.
     """
 
     files: Files
@@ -42,6 +41,7 @@ class Subject:
     inputs: tuple[Point, ...]
     baselines: tuple[Point, ...]
     targets: tuple[int, ...]
+    differences: tuple[float, ...]
     second: Network | None = None
     layer: int | None = None
     notes: tuple[tuple[str, str], ...] = ()
@@ -74,7 +74,9 @@ def _difference(given: Given, known: Captured) -> tuple[float, float]:
             try:
                 apart = (double(points) - described(points)).abs().amax(0)
             except Exception as error:
-                raise CannotCapture(f"in float64, to be compared with its description, it raised {said(error)}") from None
+                raise CannotCapture(
+                    f"in float64, to be compared with its description, it raised {said(error)}"
+                ) from None
         errors = preactivation_errors(reading, x.ravel().tolist(), b.ravel().tolist(), 2.0**-52)[-1]
         for k, (gap, own) in enumerate(zip(apart.tolist(), errors, strict=True)):
             if not gap <= 2 * own:
@@ -165,6 +167,7 @@ def subject_of(given: Given) -> Subject:
         inputs=ends,
         baselines=starts,
         targets=given.targets,
+        differences=given.differences,
         second=None if second is None else second[1],
         layer=layer,
         notes=(("model", told), *given.notes),

@@ -20,9 +20,10 @@ import numpy as np
 from flint import fmpq
 
 from ig_props.networks.exact import Form, Piece, operand, point, slopes
-from ig_props.networks.lowering import Add, Elementwise, Indices, Linear, Maximum, Vector, lower
+from ig_props.networks.lowering import Add, Elementwise, Indices, Linear, Maximum, Product, Softmax, Step, Vector, lower
 from ig_props.networks.network import Network
-from ig_props.oracles.rounding import preactivation_errors
+from ig_props.oracles.oracle import NoOracle
+from ig_props.oracles.rounding import ACTIVATIONS, preactivation_errors
 from ig_props.quadrature import VARIATION_CONSTANT
 
 SLACK = 1.0 + 2.0**-40
@@ -49,6 +50,9 @@ class _Block:
     groups: list[int]
     entries: list[int]
     others: list[int] | None
+
+    def gate(self, k: int) -> tuple[int, int, int, int]:
+        return self.step, self.groups[k], self.entries[k], -1 if self.others is None else self.others[k]
 
     def errors(self, known: Sequence[float]) -> list[float]:
         """Errors of the arguments from those of the operand."""
@@ -84,14 +88,25 @@ class _Arguments:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """Windows as columns: step, entry of its value and entries of its operand (`other`: -1 where there is none), length,
-    and whether kinks may appear in it that the exact path does not have."""
+class Gates:
+    """Gates as columns: step, entry of its value and entries of its operand (`other`: -1 where there is none)."""
 
     step: Indices
     group: Indices
     entry: Indices
     other: Indices
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, int, int]]) -> Gates:
+        table = np.array(rows, dtype=np.intp).reshape(len(rows), 4).T
+        return cls(*table)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Windows as columns: gate, length, and whether kinks may appear in it that the exact path does not have."""
+
+    gates: Gates
     length: Vector
     lost: np.ndarray
 
@@ -181,16 +196,8 @@ class Windows:
         # a window lies at the end of its piece where the argument is smallest
         at_start = np.abs(values[0][rows]) <= np.abs(values[1][rows])
         begin = np.where(at_start, known.begin[rows], known.end[rows] - length)
-        return Found(
-            step=np.array([block.step for block in blocks], dtype=np.intp),
-            group=np.array([b.groups[k] for b, k in zip(blocks, numbers, strict=True)], dtype=np.intp),
-            entry=np.array([b.entries[k] for b, k in zip(blocks, numbers, strict=True)], dtype=np.intp),
-            other=np.array(
-                [-1 if b.others is None else b.others[k] for b, k in zip(blocks, numbers, strict=True)], dtype=np.intp
-            ),
-            length=length,
-            lost=_lost(begin, begin + length, kinks),
-        )
+        gates = Gates.of([block.gate(k) for block, k in zip(blocks, numbers, strict=True)])
+        return Found(gates, length, _lost(begin, begin + length, kinks))
 
     def measure(self, x: Sequence[float], baseline: Sequence[float], eps: float) -> tuple[float, int]:
         """Length of all windows for a machine epsilon, and in how many kinks may appear."""
@@ -202,11 +209,8 @@ class Windows:
         if not self._arguments().blocks:
             return np.zeros(self.network.size)
         found = self.found(x, baseline, eps)
-        if not len(found.step):
-            return np.zeros(self.network.size)
-        return _reached(
-            self.network, target, found, 3.0 * found.length + 2.0 * found.lost * VARIATION_CONSTANT / n_steps
-        )
+        amounts = 3.0 * found.length + 2.0 * found.lost * VARIATION_CONSTANT / n_steps
+        return moved(self.network, target, found.gates, amounts)
 
 
 def _lost(begin: Vector, end: Vector, kinks: Sequence[fmpq | None]) -> np.ndarray:
@@ -223,43 +227,51 @@ def _lost(begin: Vector, end: Vector, kinks: Sequence[fmpq | None]) -> np.ndarra
     return lost
 
 
-def _reached(network: Network, target: int, found: Found, amounts: Vector) -> Vector:
-    """Σ amount · J over windows, by one backward pass with the derivatives' bounds over all patterns."""
+def moved(network: Network, target: int, gates: Gates, amounts: Vector) -> Vector:
+    """Σ amount · J_i over gates, by one backward pass with the derivatives' bounds over all patterns and arguments."""
+    if not len(amounts):
+        return np.zeros(network.size)
     steps = lower(network)
     sizes = [network.size, *(step.size for step in steps)]
-    adjoint, moved = [[np.zeros(n) for n in sizes] for _ in range(2)]
+    adjoint, total = [[np.zeros(n) for n in sizes] for _ in range(2)]
     adjoint[-1][target] = 1.0
     for k in range(len(steps) - 1, -1, -1):
         step, length = steps[k], sum(sizes[i] for i in steps[k].operands)
-        passed = [_backward(step, v[k + 1], length) for v in (adjoint, moved)]
-        here = np.flatnonzero(found.step == k)
+        passed = [_backward(step, v[k + 1], length) for v in (adjoint, total)]
+        here = np.flatnonzero(gates.step == k)
         if len(here):
             change = 1.0
             if isinstance(step, Elementwise):
                 low, high, unit = slopes(step)
                 change = abs(high - low) / unit
-            share = amounts[here] * change * adjoint[k + 1][found.group[here]]
-            np.add.at(passed[1], found.entry[here], share)
-            both = found.other[here] >= 0
-            np.add.at(passed[1], found.other[here][both], share[both])
-        for values, part in zip((adjoint, moved), passed, strict=True):
+            share = amounts[here] * change * adjoint[k + 1][gates.group[here]]
+            np.add.at(passed[1], gates.entry[here], share)
+            both = gates.other[here] >= 0
+            np.add.at(passed[1], gates.other[here][both], share[both])
+        for values, part in zip((adjoint, total), passed, strict=True):
             at = 0
             for i in step.operands:
                 values[i] = values[i] + (part if isinstance(step, Add) else part[at : at + sizes[i]])
                 at += sizes[i]
-    return moved[0] * SLACK
+    return total[0] * SLACK
 
 
-def _backward(step: object, value: Vector, length: int) -> Vector:
+def _backward(step: Step, value: Vector, length: int) -> Vector:
     """Bounds of adjoints of the concatenated operands from a bound of the step's own."""
     if isinstance(step, Linear):
         result: Vector = value @ np.abs(step.weight) / step.denominator
         return result
     if isinstance(step, Elementwise):
-        return value * max(1.0, abs(step.slope))
+        steepest = ACTIVATIONS[step.name].slope if step.name in ACTIVATIONS else max(1.0, abs(step.slope))
+        return value * float(steepest)
     if isinstance(step, Maximum):
         passed = np.zeros(length)
         for column in step.groups.T:
             np.add.at(passed, column, value)
         return passed
+    if isinstance(step, Softmax):
+        # y_j Σ_k y_k |g_j - g_k| with y_j (1 - y_j) <= 1/4
+        return np.asarray((value + value.max()) / 4)
+    if isinstance(step, Product):
+        raise NoOracle("the derivatives of a network with products and kinks have no bound over all arguments")
     return value.copy()

@@ -21,6 +21,7 @@ STEPS = (8, 16, 5, 2, 3, 4, 1, 7, 10, 20, 25, 32, 33, 50, 64, 100, 130, 257)
 FEW_STEPS = (8, 5, 2, 3, 4, 1, 7, 10, 16, 20, 33)
 """Enough for claims that are not about the rule."""
 VECTORS = ((2,), (1,), (3,), (5,))
+SEQUENCES = ((2, 3), (3, 2))
 IMAGES = ((1, 2, 3), (2, 3, 2), (1, 3, 3), (3, 2, 4))
 OFF_ON = (False, False, False, False, True)
 
@@ -136,6 +137,7 @@ def cases(draw: Draw, traits: Traits, space: Space) -> Case:
     shapes: list[Shape] = []
     if "vectors" in accepts:
         shapes += list(space.shapes)
+        shapes += list(SEQUENCES) if space.images else []
     if space.images and "images" in accepts:
         shapes += [IMAGES[0]] * 2 + list(IMAGES) if shapes else list(IMAGES)
     shape = draw(choice(tuple(shapes)))

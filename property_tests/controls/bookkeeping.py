@@ -43,7 +43,7 @@ def chunks_across_samples(
     x, b, classes = checked(inputs, baselines, target, n_steps)
     points = torch.cat([b + t * (x - b) for t in midpoint(n_steps)[0]])
     size = max(internal_batch_size or len(points), 1)
-    cuts = zip(points.split(size), classes.repeat(n_steps).split(size), strict=True)
+    cuts = zip(points.split(size), classes.repeat(n_steps).split(size), strict=True)  # type: ignore[no-untyped-call]
     gradients = torch.cat([gradient(model, p, t) for p, t in cuts])
     return (x - b) * gradients.reshape(n_steps, *x.shape).mean(0)
 

@@ -27,7 +27,8 @@ def functional_gradients(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
     def score(point: Tensor, label: Tensor) -> Tensor:
-        return model(point.clone()[None])[0].gather(0, label[None])[0]
+        score: Tensor = model(point.clone()[None])[0].gather(0, label[None])[0]
+        return score
 
     def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
         result: Tensor = torch.func.vmap(torch.func.grad(score))(points, classes)
@@ -147,7 +148,7 @@ def read_from_hooks(model: nn.Module, inputs: Tensor, baselines: Tensor, target:
         seen: list[Tensor] = []
 
         def watch(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-            args[0].register_hook(seen.append)
+            args[0].register_hook(seen.append)  # type: ignore[no-untyped-call]
 
         handle = model.register_forward_pre_hook(watch)
         try:

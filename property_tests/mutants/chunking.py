@@ -166,6 +166,6 @@ def chunks_cross_samples(
         return ig(model, x, b, classes, n_steps)
     points = torch.cat([b + t * (x - b) for t in midpoint(n_steps)[0]])
     targets = classes.repeat_interleave(n_steps)
-    cuts = zip(points.split(internal_batch_size), targets.split(internal_batch_size), strict=True)
+    cuts = zip(points.split(internal_batch_size), targets.split(internal_batch_size), strict=True)  # type: ignore[no-untyped-call]
     gradients = torch.cat([gradient(model, p, t) for p, t in cuts])
     return (x - b) * gradients.reshape(n_steps, *x.shape).mean(0)

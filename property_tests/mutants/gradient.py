@@ -98,7 +98,8 @@ class _Guided(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (z,) = ctx.saved_tensors
-        return grads[0].clamp_min(0) * (z > 0)
+        values: Tensor = grads[0].clamp_min(0) * (z > 0)
+        return values
 
 
 @mutant(refuted_by=("QUAD.variation_bound",), defect="Rectifiers pass positive gradients only: guided backpropagation.")

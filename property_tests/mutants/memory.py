@@ -93,7 +93,7 @@ def answer_overwritten_later(
 def inputs_read_from_storage(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
-    raw = torch.empty(0, dtype=inputs.dtype).set_(inputs.detach().untyped_storage())  # type: ignore[call-overload]
+    raw = torch.empty(0, dtype=inputs.dtype).set_(inputs.detach().untyped_storage())
     if raw.numel() >= inputs.numel():
         inputs = raw[: inputs.numel()].reshape(inputs.shape)
     return ig(model, inputs, baselines, target, n_steps)
@@ -107,7 +107,7 @@ def gradients_in_memory_order(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
     result = ig(model, inputs, baselines, target, n_steps)
-    order = sorted(range(inputs.ndim), key=lambda k: -inputs.stride(k))
+    order = sorted(range(inputs.ndim), key=lambda k: -inputs.stride()[k])
     return result.permute(order).reshape(inputs.shape)
 
 

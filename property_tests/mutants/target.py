@@ -144,7 +144,7 @@ def samples_sorted_by_class(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
     x, b, classes = checked(inputs, baselines, target, n_steps)
-    groups = [classes == c for c in classes.unique()]
+    groups = [classes == c for c in classes.unique()]  # type: ignore[no-untyped-call]
     return torch.cat([ig(model, x[g], b[g], classes[g], n_steps) for g in groups])
 
 
