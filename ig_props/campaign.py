@@ -17,6 +17,7 @@ from ig_props.findings import Finding
 from ig_props.pool import Pool
 from ig_props.request import (
     INTERRUPTED,
+    MODEL,
     PROFILES,
     TIMEOUT,
     Profile,
@@ -192,6 +193,7 @@ def _here(
     preflight = getattr(registry, "preflight", calling.preflight)
     began, findings, cannot_run = time.monotonic(), [], False
     title = str(getattr(subject, "name", None) or getattr(subject, "__qualname__", type(subject).__name__))
+    title = subject if isinstance(subject, str) else title
     before, calling.DEVICE = calling.DEVICE, request.device
     try:
         claims: list[Claim] = registry.select(request.claims)
@@ -203,9 +205,15 @@ def _here(
                 coerce(subject, as_=request.as_, stage=request.stage, args=request.args, accepts=request.accepts)
             )
             preflight(attributor)
+            own = None
+            if request.model is not None:
+                given = {name: getattr(request, name) for name in MODEL}
+                own = import_module("ig_props.model_check.check").opened(given, attributor)
+                claims = own.claims(claims, attributor)
             for claim in claims:
                 emit(Attacking(attributor.name, claim.id))
-                findings.append(examine(claim, attributor, **numbers, emit=emit))
+                finding = examine(claim, attributor, **numbers, emit=emit)
+                findings.append(finding if own is None else own.measured(finding, attributor))
                 emit(Found(findings[-1]))
         except CannotRun as error:
             cannot_run = True
@@ -214,6 +222,7 @@ def _here(
         raise UsageError(str(error)) from None
     finally:
         calling.DEVICE = before
+        calling.PROVIDED.clear()
     code = exit_code(findings, cannot_run=cannot_run, strict=request.strict, expected=expected)
     emit(Finished(code, time.monotonic() - began))
 
@@ -235,13 +244,20 @@ def check(
     expected: Callable[[Finding], bool] = nothing_expected,
     emit: Callable[[Event], None] = lambda event: None,
     registry: str = "ig_props.claims.registry",
+    model: object = None,
+    inputs: object = None,
+    baselines: object = None,
+    target: object = None,
+    layer: str | None = None,
 ) -> Findings:
     """Attack the claims of a SPEC, a function in Captum's vocabulary, a class with `.attribute` or an attributor.
 
     A SPEC (a string) is attacked in worker processes, where it may hang or crash; `jobs` and `timeout` are for those.
     Any other object is attacked in this process. as_: what a function claims to be (`Kind`, default ig). claims: globs
-    of ids, as a sequence or with commas. The other arguments are those of `Request`. `emit` receives the events as they
-    happen. Raises UsageError for an unknown claim, kind, profile or trait; code that cannot run is in the result, with
+    of ids, as a sequence or with commas. model, inputs, baselines, target: a person's own model to check on instead of
+    drawn networks, as a module and arrays or tensors [N, …] or as the texts of the command line; where one is an object
+    a SPEC, too, is attacked in this process. The other arguments are those of `Request`. `emit` receives the events as
+    they happen. Raises UsageError for an unknown claim, kind, profile or trait; code that cannot run is in the result, with
     exit code 3.
     """
     if isinstance(profile, str) and profile not in PROFILES:
@@ -261,14 +277,22 @@ def check(
         timeout=timeout,
         strict=strict,
         registry=registry,
+        model=model,
+        inputs=inputs,
+        baselines=baselines,
+        target=str(target) if isinstance(target, int) else target,
+        layer=layer,
     )
+    if (model is None) != (inputs is None):
+        raise UsageError("model and inputs belong together: one of them was given without the other")
     events: list[Event] = []
 
     def both(event: Event) -> None:
         events.append(event)
         emit(event)
 
-    if isinstance(subject, str):
+    texts = all(given is None or isinstance(given, str) for given in (model, inputs, baselines, request.target))
+    if isinstance(subject, str) and texts:
         for event in campaign(request, expected=expected):
             both(event)
     else:

@@ -52,7 +52,8 @@ class Probe:
         dtype: str | None = None,
     ) -> np.ndarray | None:
         points = [tuple(tuple(map(float, row)) for row in rows) for rows in (inputs, baselines)]
-        case = Case(network, points[0], points[1], tuple(targets), n, Situation(dtype=dtype or drawn_dtypes(self.attributor.traits)[0]))
+        situation = Situation(dtype=dtype or drawn_dtypes(self.attributor.traits)[0])
+        case = Case(network, points[0], points[1], tuple(targets), n, situation)
         try:
             return attributions(self.attributor, case)
         except (ForeignError, Malformed):

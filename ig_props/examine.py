@@ -40,8 +40,11 @@ def _diagnosis(attributor: Attributor) -> tuple[str, ...]:
 
 
 def reproduced(finding: Finding) -> Finding:
-    """The finding with a script that reproduces it."""
+    """The finding with a script that reproduces it; one on a person's own model is put in their terms."""
     try:
+        if finding.case is not None and "model" in finding.case:
+            own: Finding = import_module("ig_props.model_check.script").told(finding)
+            return own
         return replace(finding, reproduction=import_module("ig_props.replay").script(finding))
     except Exception as error:
         from ig_props.attack import internal_error

@@ -121,6 +121,7 @@ class Finding:
     declared: bool = True
     seconds: float = 0.0
     replay: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def examples(self) -> int:
@@ -140,6 +141,7 @@ class Finding:
             "comparison": comparison, "case": self.case, "formula": self.formula, "diagnosis": list(self.diagnosis),
             "reproduction": self.reproduction, "tally": self.tally, "reasons": self.reasons,
             "declared": self.declared, "seconds": self.seconds, "replay": self.replay,
+            "facts": [list(fact) for fact in self.facts],
         }  # fmt: skip
 
 
@@ -152,5 +154,11 @@ def finding_from_json(data: dict[str, Any]) -> Finding:
             c["what"], c["received"], c["exact"], c["radius"], c["quadrature_budget"], c["rounding_budget"],
             c["float32_budget"], c["rigorous"], c["how"],
         )  # fmt: skip
-    rest = {k: v for k, v in data.items() if k not in {"comparison", "verdict", "diagnosis"}}
-    return Finding(**rest, verdict=Verdict(data["verdict"]), comparison=comparison, diagnosis=tuple(data["diagnosis"]))
+    rest = {k: v for k, v in data.items() if k not in {"comparison", "verdict", "diagnosis", "facts"}}
+    return Finding(
+        **rest,
+        verdict=Verdict(data["verdict"]),
+        comparison=comparison,
+        diagnosis=tuple(data["diagnosis"]),
+        facts=tuple((str(label), str(text)) for label, text in data.get("facts", ())),
+    )

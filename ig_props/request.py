@@ -16,6 +16,10 @@ IMPORT_TIMEOUT = 60.0
 INTERRUPTED = 130
 
 
+MODEL = ("model", "inputs", "baselines", "target", "layer")
+"""What describes a person's own model in a request."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """How hard every claim is attacked: examples and seconds to look for a violation, seconds to make it smaller."""
@@ -47,7 +51,8 @@ class Request:
 
     claims: globs of ids, all when empty. jobs: worker processes at a time, 0 for as many as there are processors, at
     most four. timeout: seconds for one call of the code under test, import_timeout: for its import. registry: the
-    module whose `select` finds the claims.
+    module whose `select` finds the claims. model, inputs, baselines, target, layer: a person's own model to check on
+    instead of drawn networks, as on the command line or, in this process, as objects.
     """
 
     specs: tuple[str, ...]
@@ -65,9 +70,14 @@ class Request:
     import_timeout: float = IMPORT_TIMEOUT
     strict: bool = False
     registry: str = "ig_props.claims.registry"
+    model: Any = None
+    inputs: Any = None
+    baselines: Any = None
+    target: Any = None
+    layer: str | None = None
 
     def for_worker(self, spec: str) -> dict[str, Any]:
-        names = ("as_", "stage", "accepts", "claims", "seed", "registry")
+        names = ("as_", "stage", "accepts", "claims", "seed", "registry", *MODEL)
         return {
             "spec": spec, "args": dict(self.args), **{n: getattr(self, n) for n in names}, **self.profile.numbers
         }  # fmt: skip

@@ -6,11 +6,12 @@ import contextlib
 import difflib
 import importlib
 import os
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,7 @@ from ig_props.calls import split_name
 from ig_props.events import CannotRunEvent, Event, Finished, Found, Shrinking, Started
 from ig_props.findings import Finding, Verdict
 from ig_props.reports.run import Run
-from ig_props.request import PROFILES, TIMEOUT, Request, UsageError
-
-MODEL = ("model", "inputs", "baselines", "target", "layer")
+from ig_props.request import MODEL, PROFILES, TIMEOUT, Request, UsageError
 
 
 def _near(word: str, known: Iterable[str]) -> str:
@@ -73,9 +72,12 @@ def _model(options: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"--{next(iter(given))} needs --model FILE:OBJECT")
     if "inputs" not in given:
         raise UsageError("--model needs --inputs FILE.npy, an array of inputs [N, ...]")
-    missing = set(given) - {f.name for f in fields(Request)}
-    if missing:
-        raise UsageError(f"--{min(missing)} is not available in this version")
+    for name in ("inputs", "baselines"):
+        if name in given and not Path(given[name]).is_file():
+            raise UsageError(f"--{name}: there is no file {given[name]}")
+    file = re.match(r".+\.py(?=:|$)", given["model"])
+    if file and not Path(file[0]).is_file():
+        raise UsageError(f"--model: there is no file {file[0]}")
     return given
 
 
@@ -84,7 +86,7 @@ def parameters_of(request: Request) -> dict[str, Any]:
     known: dict[str, Any] = {
         "profile": request.profile.name,
         "seed": request.seed,
-        "dtype": request.dtype,
+        "dtype": request.dtype if request.model is None else None,
         "device": request.device,
         "jobs": request.jobs or max(1, min(4, os.cpu_count() or 1)),
         "as": request.as_,
@@ -191,12 +193,14 @@ def _with_replays(
     """The findings, with replay files of those that refute; a folder that cannot be written is one warning."""
     done = []
     for finding in findings:
-        if finding.verdict in (Verdict.REFUTED, Verdict.CRASHED) and finding.case is not None and not warn:
+        # a case on a person's own model is a reference to their files: its script is what repeats it
+        drawn = finding.case if finding.case is not None and "model" not in finding.case else None
+        if finding.verdict in (Verdict.REFUTED, Verdict.CRASHED) and drawn is not None and not warn:
             spec = next((s for s in request.specs if finding.attributor in (s, split_name(s)[0])), None)
             witness = replays.Replay(
                 spec=spec or split_name(finding.attributor)[0],
                 claim=finding.claim,
-                case=finding.case,
+                case=drawn,
                 as_=request.as_,
                 stage=request.stage,
                 args=dict(request.args),

@@ -293,7 +293,16 @@ def _serve(pipe: _Pipe, board: Board) -> None:
         from ig_props.examine import examine
 
         registry = import_module(request["registry"])
-        claims: dict[str, Claim] = {claim.id: claim for claim in registry.select(tuple(request["claims"]))}
+        chosen = registry.select(tuple(request["claims"]))
+        own = None
+        if request.get("model") is not None:
+            from ig_props.model_check.check import opened
+
+            board.enter(Phase.LOADING)
+            own = opened(request, foreign)
+            chosen = own.claims(chosen, foreign)
+            board.enter(Phase.STARTING)
+        claims: dict[str, Claim] = {claim.id: claim for claim in chosen}
     except CannotRun as error:
         pipe.emit(CannotRunEvent(request["spec"], str(error)))
         return
@@ -313,7 +322,8 @@ def _serve(pipe: _Pipe, board: Board) -> None:
     for name in pipe.claims():
         board.clear()
         board.enter(Phase.CHECKING)
-        pipe.emit(Found(examine(claims[name], attributor, **numbers, emit=pipe.emit, watch=board.show)))
+        finding = examine(claims[name], attributor, **numbers, emit=pipe.emit, watch=board.show)
+        pipe.emit(Found(finding if own is None else own.measured(finding, attributor)))
         board.enter(Phase.IDLE)
 
 

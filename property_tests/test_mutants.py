@@ -23,7 +23,7 @@ from property_tests.mutants import MUTANTS, Mutant
 
 SEEDS = tuple(int(text) for text in os.environ.get("IG_PROPS_SEEDS", "0").split(","))
 SEARCH = Profile("mutants", 200, 20.0, 0.0)
-LOOK = Profile("controls", 10, 1.0, 0.0)
+LOOK = Profile("controls", 6, 0.6, 0.0)
 WRONG = (Verdict.REFUTED, Verdict.CRASHED)
 PLAINEST = Case(
     Network((3,), (Node(Affine(((1.0, 0.5, 0.25), (0.5, 1.0, 0.5)), (0.0, 0.5)), (0,)),)),

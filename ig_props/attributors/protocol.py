@@ -72,7 +72,7 @@ class Traits:
     kind: what it computes. stage: "raw" or "normalized" for maps. accepts: keys of `ACCEPTS`. has_steps: whether
     `n_steps` reaches it; min_steps: the least number it documents. rule: the named quadrature rule behind `n_steps`
     when known. adaptive: whether its nodes depend on the model or input. documented: claim id -> where the library
-    documents that it does not hold. dtypes: floating dtypes it works in, the preferred one first. default_layer: for layer methods, whether the layer's output (True) or input.
+    documents that it does not hold. dtypes: floating dtypes it works in, the preferred one first.
     """
 
     kind: Kind = Kind.IG

@@ -282,8 +282,10 @@ def monotonicity_cases(draw: st.DrawFn, traits: Traits) -> Case:
 
 
 def null_path(attributor: Attributor, case: Case) -> Outcome:
-    a = allowance(attributor, case)
     received = attributions(attributor, case)
+    if not received.any():
+        return HOLDS
+    a = allowance(attributor, case)
     return compare(
         coordinate(case), received, np.zeros_like(received), rounding=a.rounding, float32=a.float32,
         how="the input is the baseline",

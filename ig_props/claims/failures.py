@@ -51,29 +51,31 @@ class Failing(nn.Module):
 
 
 def purity_after_failure(attributor: Attributor, case: Case) -> Outcome:
-    """The failure comes through, everything is as before, and the next call answers as the one before did."""
-    first = answer(attributor, case)
+    """The failure comes through, everything is as before, and a call on other points answers as it did before."""
+    next_case = replace(case, inputs=tuple(tuple(-2.0 * v for v in row) for row in case.inputs))
+    first = answer(attributor, next_case)
     whole = prepare(case)
     failing = Failing(whole.model, int(case.numbers["fails"][0])).train(case.situation.training)
     prepared = Prepared(failing, whole.network, replace(whole.call, model=failing))
-    with sheltered():
+    with sheltered(), torch.set_grad_enabled(not case.situation.no_grad):
         seed_everything()
         before = take(prepared)
         try:
-            invoke(attributor, prepared.call, case.situation.no_grad)
+            invoke(attributor, prepared.call)
         except ForeignError as error:
             if isinstance(error.error, SystemExit):
                 raise
             changed = [c for c in before.differences(take(prepared)) if "random" not in c]
             if changed:
                 return Outcome(Verdict.REFUTED, f"after a model that fails ({error}): {in_words(changed)}")
-            return _as_before(attributor, case, first)
+            return as_before(attributor, next_case, first)
     if failing.failed[0] and int(case.numbers["fails"][0]) > 0:
         return Outcome(Verdict.REFUTED, "an error raised by the model was swallowed and numbers were returned")
     return Outcome(Verdict.NOT_APPLICABLE, "the planted failure was not reached")
 
 
-def _as_before(attributor: Attributor, case: Case, first: np.ndarray) -> Outcome:
+def as_before(attributor: Attributor, case: Case, first: np.ndarray) -> Outcome:
+    """Whether a call is answered after a failed one as it was before it."""
     try:
         again = answer(attributor, case)
     except (ForeignError, Malformed) as error:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.claims.answers import read
+from ig_props.claims.answers import answer, read
 from ig_props.claims.calling import (
     DEVICE,
     ForeignError,
@@ -22,6 +22,7 @@ from ig_props.claims.calling import (
     sheltered,
 )
 from ig_props.claims.case import Case
+from ig_props.claims.failures import as_before
 from ig_props.findings import HOLDS, Outcome, Verdict
 from ig_props.networks.network import Network
 from ig_props.strategies import networks as nets
@@ -30,7 +31,8 @@ from ig_props.strategies.layers import any_cases
 
 
 def errors(attributor: Attributor, case: Case) -> Outcome:
-    """Arguments without a sound answer must raise, and a NaN must not come back as a number."""
+    """Arguments without a sound answer must raise and leave nothing behind, and a NaN must not come back as a number."""
+    first = answer(attributor, case)
     flaw = FLAWS[int(case.numbers["flaw"][0])]
     prepared = prepare(case)
     call, inputs = prepared.call, prepared.call.inputs
@@ -42,6 +44,8 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
         call = replace(call, baselines=torch.cat([wide, wide], dim=-1)[..., : wide.shape[-1] + 2])
     elif flaw == "layout":
         call = replace(call, baselines=_turned(inputs))
+    elif flaw == "rows":
+        call = replace(call, baselines=torch.zeros_like(inputs)[:-1])
     else:
         spoiled = inputs.detach().clone()
         spoiled.view(-1)[0] = float("nan")
@@ -53,7 +57,7 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
         except ForeignError as error:
             if isinstance(error.error, SystemExit):
                 raise
-            return HOLDS
+            return as_before(attributor, case, first)
         if flaw == "nan":
             try:
                 values = read(attributor, case, prepared, raw)
@@ -70,7 +74,7 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
     return Outcome(Verdict.REFUTED, f"baselines of another shape than the inputs were answered with {describe(raw)}")
 
 
-FLAWS = ("target", "baselines", "nan", "layout")
+FLAWS = ("target", "baselines", "nan", "layout", "rows")
 
 
 def _too_large(case: Case) -> int | Tensor:
@@ -93,7 +97,7 @@ def flawed_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
     """Small affine models: with a NaN the attribution of the coordinate itself cannot be finite."""
     flaws = [0.0]
     if "baselines" in traits.accepts and not traits.kind.needs_layer:
-        flaws += [1.0, 3.0]
+        flaws += [1.0, 3.0, 4.0]
     if not traits.kind.needs_layer and "vectors" in traits.accepts:
         flaws.append(2.0)
     drawn = any_cases(traits, Space(families=(nets.affine,), situations=False, images=True))
@@ -108,6 +112,8 @@ def flawed_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
             flaw = 0.0  # one feature broadcasts against three
         if FLAWS[int(flaw)] == "layout" and not _turnable((len(case.inputs), *case.network.input_shape)):
             flaw = 0.0
+        if FLAWS[int(flaw)] == "rows" and len(case.inputs) < 3:
+            flaw = 0.0  # one row broadcasts
         if FLAWS[int(flaw)] == "nan" and not _every_weight_counts(case.network):
             flaw = 0.0
         return replace(case, numbers={"flaw": (flaw,)})

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from ig_props.attributors.protocol import Attributor, Kind, Traits, drawn_dtypes
 from ig_props.claims.calling import attributions
 from ig_props.claims.case import Case, Situation
-from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
+from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
 from ig_props.claims.completeness import SMOOTH, from_space
 from ig_props.claims.judging import agreement, allowance, compare, coordinate, judged
 from ig_props.findings import Outcome
 from ig_props.networks.network import Affine, Network, Node, Product, Relu, Shape
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import STEPS, Space, admissible_steps, cases
+from ig_props.strategies.wide import wide_cases
 
 IG = frozenset({Kind.IG})
 MANY = (*STEPS, 512, 1024)
@@ -44,6 +45,20 @@ def thresholds(draw: st.DrawFn, shape: Shape, classes: int) -> Network:
     return Network(
         shape, (Node(Affine(rows, shifts), (0,)), Node(Relu(), (1,)), Node(Affine(heads, (0.0,) * classes), (2,)))
     )
+
+
+def now_and_then_wide(space: Space, curved: bool) -> Cases:
+    """Examples of a space, every tenth of them large."""
+
+    def drawn(traits: Traits) -> st.SearchStrategy[Case]:
+        usual = cases(traits, space)
+        if "vectors" not in traits.accepts:
+            return usual
+        return nets.choice((False,) * 9 + (True,)).flatmap(
+            lambda large: wide_cases(traits, space, curved) if large else usual
+        )
+
+    return drawn
 
 
 def agreeable(shape: Shape, classes: int) -> st.SearchStrategy[Network]:
@@ -201,13 +216,13 @@ CLAIMS = (
         "QUAD.weights_sum_one", "stieltjes", ClaimKind.THEOREM,
         "attributions of an affine model are weight times displacement at every number of steps",
         ("F is affine",), "theory.md 4", ATTRIBUTIONS,
-        from_space(Space(families=(nets.affine,))), judged(exactness),
+        now_and_then_wide(Space(families=(nets.affine,)), False), judged(exactness),
     ),
     Claim(
         "QUAD.variation_bound", "stieltjes", ClaimKind.THEOREM,
         "attributions agree with the exact integral up to |d_i| V(∂_iF) 2/n and rounding",
         ("the rule's nodes interlace the partial sums of its positive weights",), "theory.md 4 and 10", IG,
-        from_space(Space(families=(agreeable,))), judged(agreement),
+        now_and_then_wide(Space(families=(agreeable,)), True), judged(agreement),
     ),
     Claim(
         "QUAD.moments", "stieltjes", ClaimKind.THEOREM,
@@ -221,7 +236,7 @@ CLAIMS = (
     ),
     Claim(
         "QUAD.named_rule", "stieltjes", ClaimKind.THEOREM,
-        "attributions of polynomials are the named rule's sums, node by node",
+        "attributions are the named rule's sums, node by node",
         ("the attributor names its rule",), "IG.discrete_residual; theory.md 1", IG, rule_cases, judged(discretely),
     ),
     Claim(

@@ -18,6 +18,7 @@ from ig_props.model_check.subject import Subject
 from ig_props.networks.network import NetworkError, Shape
 from ig_props.oracles import NoOracle
 from ig_props.oracles.layers import layer_oracle
+from ig_props.oracles.nodes import rule_sum
 
 USUAL = 50
 """The number of steps at which errors are told."""
@@ -29,7 +30,7 @@ SHOWN = 8
 """Inputs whose errors are measured."""
 SHARP = 2.0**-40
 """Enclosures that are narrower than this, relative to the largest attribution, are told as one number."""
-ROUNDS = 4
+ROUNDS = 6
 """Attempts at a number of steps whose own rounding is within the goal."""
 Facts = list[tuple[str, str]]
 Vector = NDArray[np.float64]
@@ -121,14 +122,16 @@ def _percent(part: float, whole: float) -> str:
 def facts(subject: Subject, attributor: Attributor) -> Facts:
     """What a person reads about their inputs, as labels and sentences: a few lines for each of the first ones."""
     told: Facts = list(subject.notes)
-    if attributor.traits.kind.is_map:
+    kind = attributor.traits.kind
+    if kind.is_map:
         return told
     count = min(SHOWN, len(subject.inputs))
     reason = ""
     for k in range(count):
         row = _Row(subject, attributor, k)
         try:
-            told += _told(row)
+            # an unknown path has the same sum as the straight one and nothing else
+            told += _sums(row) if kind is Kind.PATH else _told(row)
         except NoOracle as error:
             told += [] if str(error) == reason else [("exact values", f"none: {error}")]
             reason = str(error)
@@ -146,25 +149,43 @@ def _told(row: _Row) -> Facts:
     errors = truth.errors(received)
     k = int(errors.argmax())
     shape = subject.network.input_shape if case.layer is None else subject.network.shapes[case.layer]
-    at = f"at {case.n_steps} steps " if row.attributor.traits.has_steps else ""
-    sentence = f"class {case.targets[0]}: every exact attribution is 0; {at}the largest error is {errors[k]:.2g}"
+    steps = row.attributor.traits.has_steps
+    head = f"class {case.targets[0]}" + (f", {case.n_steps} steps" if steps else "")
+    sentence = f"{head}: every exact attribution is 0; the largest error is {errors[k]:.2g}"
     if truth.largest > 0.0:
+        share = _percent(float(errors[k]), truth.largest)
         sentence = (
-            f"class {case.targets[0]}: {at}the largest error is {_percent(float(errors[k]), truth.largest)} of the "
-            f"largest attribution{_needed(row, truth) if at else ''}"
+            f"{head}: the largest error is {share} of the largest attribution{_needed(row, truth) if steps else ''}"
         )
     width = f" ± {truth.radius[k]:.1g}" if truth.radius[k] > SHARP * truth.largest else ""
     worst = (
-        f"worst at {entry(shape, k)}: received {received[k]:.6g}, exact {truth.mid[k]:.6g}{width}, error {errors[k]:.2g}, "
-        f"budget {truth.quadrature[k] + truth.rounding[k]:.2g} = {truth.quadrature[k]:.2g} quadrature + "
-        f"{truth.rounding[k]:.2g} rounding"
+        f"worst at {entry(shape, k)}: received {received[k]:.6g}, exact {truth.mid[k]:.6g}{width}; error {errors[k]:.2g} "
+        f"of {truth.quadrature[k] + truth.rounding[k]:.2g} allowed ({truth.quadrature[k]:.2g} quadrature + "
+        f"{truth.rounding[k]:.2g} rounding)"
     )
     total = math.fsum(received) if np.isfinite(received).all() else math.nan
     sums = (
-        f"sum {total:.6g}, F(x) - F(x') {truth.difference:.6g}, apart {abs(total - truth.difference):.2g}, "
-        f"budget {truth.complete:.2g}"
+        f"sum {total:.6g}, F(x) - F(x') {truth.difference:.6g}: apart {abs(total - truth.difference):.2g} "
+        f"of {truth.complete:.2g} allowed"
     )
-    return [(row.label, sentence), ("", worst), ("", sums)]
+    return [(row.label, sentence), ("", worst), ("", sums), *_by_the_rule(row, received)]
+
+
+def _by_the_rule(row: _Row, received: Vector) -> Facts:
+    """How far the answer is from the sum of the rule that the method names."""
+    traits, case = row.attributor.traits, row.case(USUAL)
+    if traits.rule is None or traits.kind is not Kind.IG:
+        return []
+    rule = traits.rule(case.n_steps)
+    known = rule_sum(
+        case.network, case.targets[0], case.inputs[0], case.baselines[0], rule, EPSILON[case.situation.dtype]
+    )
+    apart = np.abs(received - known.mid)
+    k = int((apart / np.maximum(known.rounding, 1e-300)).argmax())
+    told = (
+        f"from the {rule.name} sum over {case.n_steps} nodes: apart {apart[k]:.1g} of {known.rounding[k]:.1g} allowed"
+    )
+    return [("", told)]
 
 
 def _needed(row: _Row, truth: Truth) -> str:
@@ -177,22 +198,24 @@ def _needed(row: _Row, truth: Truth) -> str:
                 small = n if small is None else small
             else:
                 small, large = None, n
-    measured = f"{small} steps are enough for {GOAL:.0%}" if small else f"{GOAL:.0%} needs more than {large} steps"
-    return f"; {measured}{_proved(row, truth, goal)}"
+    if small is None:
+        return f"; for 1 % {large} steps are not enough"
+    return f"; for 1 % {small} steps are enough{_proved(row, truth, goal)}"
 
 
 def _proved(row: _Row, truth: Truth, goal: float) -> str:
     """The number of steps from which the budget itself is below the goal; rounding grows with it."""
     per_step = truth.quadrature * row.case(USUAL).n_steps
-    rounding = truth.rounding
+    rounding, n = truth.rounding, 1
     for _ in range(ROUNDS):
         if not (rounding < goal).all():
-            return ", which rounding keeps from being proved"
-        n = max(1, math.ceil(float((per_step / (goal - rounding)).max())))
+            break
+        n = max(n + 1, math.ceil(float((per_step / (goal - rounding)).max())))
         rounding = row.truth(n).rounding
         if (per_step / n + rounding <= goal).all():
             return f" (proved for {n:,})"
-    return ""
+    share = _percent(float(rounding.max()), truth.largest)
+    return f" (proved for none: {row.subject.dtype} rounding alone is allowed {share})"
 
 
 def _sums(row: _Row) -> Facts:

@@ -22,11 +22,13 @@ ROWS = 64
 """The most inputs that are used; more are left out, and the report says so."""
 DTYPES = {getattr(torch, name): name for name in ("float64", "float32", "float16", "bfloat16")}
 Array = NDArray[Any]
+GIVEN = "(the object given)"
+"""Stands for the name of a file where an object was given."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """The options as they were given, for reports and scripts."""
+    """The options as they were given, for reports and scripts; `GIVEN` where it was an object."""
 
     model: str
     inputs: str

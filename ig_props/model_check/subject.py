@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ig_props.attributors.protocol import CannotRun
 from ig_props.claims import calling
 from ig_props.claims.case import Point
-from ig_props.model_check.given import DTYPES, Files, Given, array_of, given_of, module_of, said
+from ig_props.model_check.given import DTYPES, Files, Given, said
 from ig_props.networks.capture import CannotCapture, Captured, capture
 from ig_props.networks.formula import summary
 from ig_props.networks.network import Flatten, Network, Node, Shape, Unknown
@@ -126,12 +126,13 @@ def _second(module: nn.Module, known: Captured, shape: Shape) -> tuple[nn.Module
     return None
 
 
-def _told(known: Captured, worst: float, allowed: float) -> str:
-    where = f", rounded to float64 in {', '.join(known.rounded)}" if known.rounded else " exactly"
-    return (
-        f"{summary(known.network)}; described{where}: in float64 its scores and the description's differ by at most "
-        f"{worst:.1g} (rounding explains {allowed:.1g})"
-    )
+def _told(known: Captured, worst: float, allowed: float) -> list[tuple[str, str]]:
+    where = f"rounded to float64 in {', '.join(known.rounded)}" if known.rounded else "every weight exactly"
+    apart = "equal the model's" if worst == 0.0 else f"differ from the model's by at most {worst:.1g}"
+    return [
+        ("model", summary(known.network)),
+        ("", f"described with {where}; its scores in float64 {apart} (rounding may explain {allowed:.1g})"),
+    ]
 
 
 def subject_of(given: Given) -> Subject:
@@ -149,7 +150,7 @@ def subject_of(given: Given) -> Subject:
                 raise CannotCapture(f"{files.layer} is not one value of its description")
         second = _second(given.module, known, shape)
     except CannotCapture as error:
-        told = f"no description: {error}"
+        told = [("model", f"it has no description: {error}")]
         whole = Unknown((given.classes,), f"the model has no description: {error}")
         nodes = [Node(Unknown(inner, whole.why), (0,))] if inner is not None else []
         layer = 1 if inner is not None else None
@@ -170,13 +171,6 @@ def subject_of(given: Given) -> Subject:
         differences=given.differences,
         second=None if second is None else second[1],
         layer=layer,
-        notes=(("model", told), *given.notes),
+        notes=(*told, *given.notes),
         rows={x: k for k, x in reversed(list(enumerate(ends)))},
     )
-
-
-def subject_from(files: Files) -> Subject:
-    """The subject that options name; CannotRun and UsageError in one sentence."""
-    inputs = array_of(files.inputs, "--inputs")
-    baselines = None if files.baselines is None else array_of(files.baselines, "--baselines")
-    return subject_of(given_of(module_of(files.model), inputs, baselines, files.target, files))

@@ -66,6 +66,8 @@ def apart(received: float, exact: float) -> tuple[str, str]:
 def example(finding: Finding) -> list[tuple[str, str]]:
     """The counterexample as labelled lines: score, point, baseline, and whatever is unusual about the call."""
     case = case_of(finding)
+    if case is None and finding.case is not None and "example" in finding.case:
+        return [(str(label), str(text)) for label, text in finding.case["example"]]
     if case is None:
         return [("example", finding.formula)] if finding.formula else []
     from ig_props.networks.formula import formula

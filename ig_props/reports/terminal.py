@@ -184,6 +184,10 @@ def _attributor(run: Run, name: str, verbose: bool) -> Iterator[RenderableType]:
         return
     if any(f.verdict is not Verdict.NOT_APPLICABLE for f in findings):
         yield Group(table(run, findings), Text(""))
+    for f in findings:
+        if f.facts:
+            yield Rule(Text("on the given inputs", style="bold"), align="left", style="dim")
+            yield Group(_labelled(f.facts), Text(""))
     yield from _failures(run, findings, verbose)
     yield from _warnings(findings, verbose)
     yield from _reasons(findings)

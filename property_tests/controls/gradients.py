@@ -59,14 +59,18 @@ def row_of_the_jacobian(
 @control("Forward mode: one directional derivative for each coordinate and none of the reverse sweep.")
 def forward_mode(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
-        columns = []
-        for k in range(points[0].numel()):
-            direction = torch.zeros_like(points[:1]).contiguous()
-            direction.view(-1)[k] = 1
-            tangents = direction.expand_as(points).contiguous()
-            pushed = torch.func.jvp(lambda z: selected(model(z.clone()), classes), (points.contiguous(),), (tangents,))
-            columns.append(pushed[1])
-        return torch.stack(columns, 1).reshape(points.shape).detach()
+        size = points[0].numel()
+        units = torch.eye(size, dtype=points.dtype).reshape(size, 1, *points.shape[1:])
+
+        def along(direction: Tensor) -> Tensor:
+            pushed = torch.func.jvp(
+                lambda z: selected(model(z.clone()), classes), (points.contiguous(),), (direction.expand_as(points),)
+            )
+            tangents: Tensor = pushed[1]
+            return tangents
+
+        columns: Tensor = torch.func.vmap(along)(units)
+        return columns.T.reshape(points.shape).detach()
 
     return ig(model, inputs, baselines, target, n_steps, grad=grad)
 
@@ -76,13 +80,11 @@ def central_differences(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
     def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
-        columns = []
-        for k in range(points[0].numel()):
-            step = torch.zeros_like(points).contiguous()
-            step.view(len(points), -1)[:, k] = 2.0**-20
-            rise = scores_at(model, points + step, classes) - scores_at(model, points - step, classes)
-            columns.append(rise * 2.0**19)
-        return torch.stack(columns, 1).reshape(points.shape)
+        size = points[0].numel()
+        steps = (torch.eye(size, dtype=points.dtype) * 2.0**-20).reshape(size, 1, *points.shape[1:])
+        sides = [(points + sign * steps).flatten(0, 1) for sign in (1, -1)]
+        up, down = (scores_at(model, side, classes.repeat(size)) for side in sides)
+        return ((up - down) * 2.0**19).reshape(size, -1).T.reshape(points.shape)
 
     twin = copy.deepcopy(model).double()
     return ig(twin, inputs.double(), baselines.double(), target, n_steps, grad=grad).to(inputs.dtype)

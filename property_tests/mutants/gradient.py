@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -87,90 +85,6 @@ def magnitudes_compared(
     return (x.abs() - b.abs()) * average(model, x, b, classes, midpoint(n_steps))
 
 
-class _Guided(torch.autograd.Function):
-    """ReLU whose backward pass lets only positive gradients through."""
-
-    @staticmethod
-    def forward(ctx: Any, z: Tensor) -> Tensor:
-        ctx.save_for_backward(z)
-        return z.clamp_min(0)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        (z,) = ctx.saved_tensors
-        values: Tensor = grads[0].clamp_min(0) * (z > 0)
-        return values
-
-
-@mutant(refuted_by=("QUAD.variation_bound",), defect="Rectifiers pass positive gradients only: guided backpropagation.")
-def guided_gradients(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
-    def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Any:
-        return _Guided.apply(args[0])  # type: ignore[no-untyped-call]
-
-    handles = [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, nn.ReLU)]
-    try:
-        return ig(model, inputs, baselines, target, n_steps)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@mutant(
-    refuted_by=("QUAD.variation_bound",),
-    defect="Remembers each rectifier's state by module: one that is called twice goes back through its last state.",
-)
-def rectifier_state_by_module(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    masks: dict[Any, Tensor] = {}
-
-    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        masks[module, output.shape] = (output > 0).to(output.dtype)
-
-    def apply(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return args[0] * masks[module, output.shape]
-
-    def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
-        layers = [m for m in model.modules() if isinstance(m, nn.ReLU)]
-        for work, hook in ((scores_at, note), (gradient, apply)):
-            handles = [m.register_forward_hook(hook) for m in layers]
-            try:
-                result: Tensor = work(model, points, classes)
-            finally:
-                for handle in handles:
-                    handle.remove()
-        return result
-
-    return ig(model, inputs, baselines, target, n_steps, grad=grad)
-
-
-@mutant(
-    refuted_by=("QUAD.variation_bound", "EXACT.polynomial", "PATH.completeness.piecewise", "CERT.enclosure"),
-    defect="Reads the gradient at the first layer's input: what reaches later layers past the first is not seen.",
-)
-def gradient_of_the_first_layer(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    first = next(m for m in model.modules() if not list(m.children()))
-
-    def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
-        seen: list[Tensor] = []
-
-        def swap(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            seen.append(args[0].detach().requires_grad_())
-            return (seen[-1].clone(), *args[1:])
-
-        handle = first.register_forward_pre_hook(swap)
-        try:
-            with torch.enable_grad():
-                total = selected(model(points.clone()), classes).sum()
-            return torch.autograd.grad(total, seen[-1], materialize_grads=True)[0]
-        finally:
-            handle.remove()
-
-    return ig(model, inputs, baselines, target, n_steps, grad=grad)
-
-
 @mutant(
     refuted_by=CURVED, defect="Works on a copy of the model without biases, as if they could not matter to a gradient."
 )
@@ -218,31 +132,3 @@ def gradients_of_earlier_steps_kept(
         return midpoint(n)[0], [k / sum(times) for k in times]
 
     return ig(model, inputs, baselines, target, n_steps, rule)
-
-
-@mutant(
-    refuted_by=CURVED,
-    defect="Divided differences of the rectifiers between the two ends, DeepLIFT's rule: complete, exact for one kink.",
-)
-def secants_between_the_ends(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    x, b, classes = checked(inputs, baselines, target, n_steps)
-    seen: dict[nn.Module, list[Tensor]] = {}
-    ends = [m for m in model.modules() if isinstance(m, nn.ReLU) and not m.inplace]
-
-    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.setdefault(module, []).extend((args[0].detach(), output.detach()))
-
-    def apply(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        z, y, start, first = seen[module]
-        return args[0] * torch.where(z == start, (z > 0).to(z.dtype), (y - first) / (z - start))
-
-    for points, hook in ((x, note), (b, note), (x, apply)):
-        handles = [m.register_forward_hook(hook) for m in ends]
-        try:
-            slopes = gradient(model, points, classes)
-        finally:
-            for handle in handles:
-                handle.remove()
-    return (x - b) * slopes

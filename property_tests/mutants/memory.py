@@ -34,6 +34,7 @@ def remembered_by_model_id(
 
 @mutant(
     refuted_by=("CODE.second_model", "QUAD.weights_sum_one", "CODE.determinism"),
+    blunt=True,
     defect="Remembers results by the address of the inputs: other values in the same memory get the old answer.",
 )
 def remembered_by_address(
@@ -140,6 +141,7 @@ def expanded_rows_add_up(
 
 @mutant(
     refuted_by=("CODE.second_model", "QUAD.weights_sum_one", "QUAD.variation_bound"),
+    blunt=True,
     defect="Compiles the model once for each shape of inputs and explains the first one for ever.",
 )
 class FirstModelForEver:

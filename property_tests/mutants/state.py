@@ -196,34 +196,6 @@ def leaf_input_gets_a_gradient(
 
 
 @mutant(
-    refuted_by=PURE,
-    defect="Asks the model for its prediction on the caller's tensor, which an in-place rectifier in front overwrites.",
-)
-def prediction_overwrites_the_input(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    result = ig(model, inputs, baselines, target, n_steps)
-    with torch.no_grad():
-        model(inputs)
-    return result
-
-
-@mutant(
-    refuted_by=("QUAD.weights_sum_one", "QUAD.variation_bound", "CODE.purity"),
-    defect="Looks at the prediction of every path point first; an in-place rectifier in front moves the point.",
-)
-def prediction_moves_the_point(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
-        with torch.no_grad():
-            selected(model(points), classes)
-        return gradient(model, points, classes)
-
-    return ig(model, inputs, baselines, target, n_steps, grad=grad)
-
-
-@mutant(
     refuted_by=("CODE.purity_after_failure",),
     defect="Halves the parameters while it works, to keep scores small, and forgets that a call may fail in between.",
 )

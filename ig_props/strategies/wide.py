@@ -1,0 +1,51 @@
+"""Which examples are large? Many features, many classes or many rows, tiled from a few drawn numbers."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from ig_props.attributors.protocol import Traits
+from ig_props.claims.case import Case
+from ig_props.networks.network import Affine, Network, Node, Relu
+from ig_props.strategies import networks as nets
+from ig_props.strategies.cases import LATTICE, Space, admissible_steps, situations
+
+FEATURES = (3, 40, 300, 1500)
+CLASSES = (1, 12, 130, 300)
+ROWS = (1, 2, 33, 70)
+
+
+def _tiled(values: list[float], size: int) -> tuple[float, ...]:
+    return tuple(values[k % len(values)] for k in range(size))
+
+
+@st.composite
+def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool) -> Case:
+    """One of features, classes and rows is large; `curved` puts one rectified unit between input and scores."""
+    large = draw(nets.choice(("features", "classes", "rows")))
+    size = draw(nets.choice(FEATURES)) if large == "features" else 2
+    classes = draw(nets.choice(CLASSES)) if large == "classes" else 2
+    rows = draw(nets.choice(ROWS)) if large == "rows" and "batches" in traits.accepts else 1
+    row = _tiled(draw(nets.vector(3, nets.WEIGHTS)), size)
+    factors = [float(k % 7 - 3) for k in range(classes)]
+    nodes: tuple[Node, ...]
+    if curved:
+        middle = draw(nets.choice((0.0, -1.0, 0.5, 2.0)))
+        nodes = (
+            Node(Affine((row,), (middle,)), (0,)),
+            Node(Relu(), (1,)),
+            Node(Affine(tuple((f,) for f in factors), (0.0,) * classes), (2,)),
+        )
+    else:
+        nodes = (Node(Affine(tuple(tuple(f * w for w in row) for f in factors), (0.0,) * classes), (0,)),)
+    network = Network((size,), nodes)
+    x, b = (draw(nets.vector(5, LATTICE)) for _ in range(2))
+    inputs = tuple(_tiled(x[k % 5 :] + x[: k % 5], size) for k in range(rows))
+    starts = tuple(_tiled(b, size) if "baselines" in traits.accepts else (0.0,) * size for _ in range(rows))
+    situation = draw(situations(traits, space, network.input_shape, classes, rows))
+    first = draw(st.integers(0, classes - 1))
+    step = 0 if situation.target == "int" or "mixed-targets" not in traits.accepts else 1
+    targets = tuple((first + step * k) % classes for k in range(rows))
+    steps = [n for n in admissible_steps(traits, space.steps) if n * rows * size <= 400_000]
+    n_steps = draw(nets.choice(tuple(steps[::-1]))) if traits.has_steps and steps else max(50, traits.min_steps)
+    return Case(network, inputs, starts, targets, n_steps, situation)
