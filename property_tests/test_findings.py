@@ -20,7 +20,7 @@ from ig_props.claims.registry import claims
 PAGE = Path(__file__).parent.parent / "docs" / "findings.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 LINK = re.compile(r"\(findings/(\w+)\.py\)")
-ROW = re.compile(r"^\| ([\w.-]+) (\d[\w.]*) \|.*\(findings/(\w+)\.py\)", re.MULTILINE)
+ROW = re.compile(r"^\| ([\w-]+) \| (\d[\w.]*) \|.*\(findings/(\w+)\.py\)", re.MULTILINE)
 """A row of a table: distribution, version and script."""
 
 
@@ -113,6 +113,12 @@ def test_a_script_that_ends_its_process_does_not_reproduce(tmp_path: Path, monke
     found = {one.script: one for one in replay.replay([good, bad])}
     assert (found["pytest_a"].code, found["pytest_b"].code) == (0, 1)
     assert found["pytest_a"].version == metadata.version("pytest")
+
+
+def test_a_library_that_is_not_installed_is_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(replay.LIBRARIES, "missing", ("no_such_module_here", "no-such-distribution"))
+    (one,) = replay.replay([tmp_path / "missing_example.py"])
+    assert (one.code, one.result) == (None, "not installed")
 
 
 def test_replay_runs_as_a_command_and_refuses_names_of_no_script() -> None:

@@ -15,7 +15,7 @@ from ig_props.claims.calling import Check, attributions
 from ig_props.claims.case import Case, Point
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
 from ig_props.claims.judging import Array, allowance, compare, coordinate, judged
-from ig_props.findings import Outcome
+from ig_props.findings import HOLDS, Outcome
 from ig_props.networks.network import Add, Affine, Max, Network, Node, Relu
 from ig_props.strategies import networks as nets
 from ig_props.strategies import rewrites

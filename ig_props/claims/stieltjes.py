@@ -48,13 +48,13 @@ def thresholds(draw: st.DrawFn, shape: Shape, classes: int) -> Network:
 
 
 def now_and_then_wide(space: Space, curved: bool) -> Cases:
-    """Examples of a space, every tenth of them large."""
+    """Examples of a space, every eighth of them large."""
 
     def drawn(traits: Traits) -> st.SearchStrategy[Case]:
         usual = cases(traits, space)
         if "vectors" not in traits.accepts:
             return usual
-        return nets.choice((False,) * 9 + (True,)).flatmap(
+        return nets.choice((False,) * 7 + (True,)).flatmap(
             lambda large: wide_cases(traits, space, curved) if large else usual
         )
 

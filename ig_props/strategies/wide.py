@@ -10,9 +10,9 @@ from ig_props.networks.network import Affine, Network, Node, Relu
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import LATTICE, Space, admissible_steps, situations
 
-FEATURES = (3, 40, 300, 1500)
-CLASSES = (1, 12, 130, 300)
-ROWS = (1, 2, 33, 70)
+FEATURES = (40, 300, 1500)
+CLASSES = (12, 130, 300)
+ROWS = (17, 33, 70)
 
 
 def _tiled(values: list[float], size: int) -> tuple[float, ...]:
@@ -47,5 +47,5 @@ def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool) -> C
     step = 0 if situation.target == "int" or "mixed-targets" not in traits.accepts else 1
     targets = tuple((first + step * k) % classes for k in range(rows))
     steps = [n for n in admissible_steps(traits, space.steps) if n * rows * size <= 400_000]
-    n_steps = draw(nets.choice(tuple(steps[::-1]))) if traits.has_steps and steps else max(50, traits.min_steps)
+    n_steps = draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else max(50, traits.min_steps)
     return Case(network, inputs, starts, targets, n_steps, situation)

@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 
 from property_tests.controls._base import control
@@ -61,16 +62,11 @@ def forward_mode(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Ta
     def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
         size = points[0].numel()
         units = torch.eye(size, dtype=points.dtype).reshape(size, 1, *points.shape[1:])
-
-        def along(direction: Tensor) -> Tensor:
-            pushed = torch.func.jvp(
-                lambda z: selected(model(z.clone()), classes), (points.contiguous(),), (direction.expand_as(points),)
-            )
-            tangents: Tensor = pushed[1]
-            return tangents
-
-        columns: Tensor = torch.func.vmap(along)(units)
-        return columns.T.reshape(points.shape).detach()
+        tangents = units.expand(size, *points.shape).flatten(0, 1).contiguous()
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(points.repeat(size, *[1] * (points.ndim - 1)), tangents)  # type: ignore[no-untyped-call]
+            pushed = forward_ad.unpack_dual(selected(model(dual.clone()), classes.repeat(size))).tangent  # type: ignore[no-untyped-call]
+        return torch.zeros_like(points) if pushed is None else pushed.detach().reshape(size, -1).T.reshape(points.shape)
 
     return ig(model, inputs, baselines, target, n_steps, grad=grad)
 
