@@ -198,7 +198,9 @@ def _here(
     try:
         claims: list[Claim] = registry.select(request.claims)
         ids = tuple(claim.id for claim in claims)
-        emit(Started((title,), ids, request.profile.name, request.seed, request.dtype, request.device, versions()))
+        # a person's own model has a dtype of its own
+        dtype = request.dtype if request.model is None else ""
+        emit(Started((title,), ids, request.profile.name, request.seed, dtype, request.device, versions()))
         numbers = {"seed": request.seed, **request.profile.numbers}
         try:
             attributor = _quiet(

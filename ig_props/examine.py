@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ig_props.claims.claim import Claim
 
 
+LEAST = 8
+"""Examples that every claim gets, whatever its effort."""
+
+
 def claim_seed(seed: int, claim: str) -> int:
     """The seed of one claim's attack, whatever else is attacked before."""
     return int.from_bytes(hashlib.sha256(f"{seed} {claim}".encode()).digest()[:8])
@@ -68,7 +72,7 @@ def examine(
 
     try:
         finding = attack(
-            claim, attributor, examples=examples, seed=claim_seed(seed, claim.id), seconds=seconds,
+            claim, attributor, examples=max(LEAST, round(examples * claim.effort)), seed=claim_seed(seed, claim.id), seconds=seconds,
             shrink_seconds=shrink_seconds, emit=emit, watch=watch,
         )  # fmt: skip
     except Exception as error:

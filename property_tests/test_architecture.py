@@ -65,5 +65,7 @@ def test_campaigns_do_not_know_reports() -> None:
 
 
 def test_help_imports_neither_torch_nor_hypothesis() -> None:
-    code = "import sys, ig_props.cli; sys.exit(any(m in sys.modules for m in ('torch', 'hypothesis', 'flint', 'numpy')))"
+    code = (
+        "import sys, ig_props.cli; sys.exit(any(m in sys.modules for m in ('torch', 'hypothesis', 'flint', 'numpy')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -29,7 +29,11 @@ def test_a_counterexample_has_a_witness_and_a_theorem_can_be_attacked_or_verifie
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_reference_keeps_every_claim(seed: int) -> None:
     for finding in check(integrated_gradients, profile="quick", seed=seed):
-        assert finding.verdict in (Verdict.HOLDS, Verdict.NOT_APPLICABLE), (finding.claim, finding.note, finding.formula)
+        assert finding.verdict in (Verdict.HOLDS, Verdict.NOT_APPLICABLE), (
+            finding.claim,
+            finding.note,
+            finding.formula,
+        )
 
 
 def test_an_unknown_claim_names_the_nearest() -> None:

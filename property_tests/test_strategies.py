@@ -77,7 +77,9 @@ def test_kinks_fall_on_nodes_of_uniform_rules(drawn: list[Case]) -> None:
         ("an input equal to its baseline", lambda c: any(map(tuple.__eq__, c.inputs, c.baselines)), 0.03),
         (
             "a coordinate equal to its baseline",
-            lambda c: any(a == b for x, y in zip(c.inputs, c.baselines, strict=True) for a, b in zip(x, y, strict=True)),
+            lambda c: any(
+                a == b for x, y in zip(c.inputs, c.baselines, strict=True) for a, b in zip(x, y, strict=True)
+            ),
             0.2,
         ),
         ("images", lambda c: len(c.network.input_shape) == 3, 0.3),
@@ -85,7 +87,11 @@ def test_kinks_fall_on_nodes_of_uniform_rules(drawn: list[Case]) -> None:
         ("odd numbers of steps", lambda c: c.n_steps % 2 == 1, 0.2),
         ("many steps", lambda c: c.n_steps >= 100, 0.05),
         ("one score", lambda c: c.network.classes == 1, 0.1),
-        ("scaled models", lambda c: any(abs(w) > 100 for n in c.network.nodes if isinstance(n.op, Affine) for w in n.op.weight[0]), 0.02),
+        (
+            "scaled models",
+            lambda c: any(abs(w) > 100 for n in c.network.nodes if isinstance(n.op, Affine) for w in n.op.weight[0]),
+            0.02,
+        ),
         ("no situation at all", lambda c: not c.situation.odd(), 0.005),
     ],
 )
@@ -118,10 +124,16 @@ def test_shrinking_ends_at_a_network_that_reads_at_a_glance() -> None:
     """Whatever is asked of the path, the example that is left is one line long."""
     traits, space = Traits(), Space(images=False)
     options = settings(database=None, deadline=None, max_examples=2000, suppress_health_check=list(HealthCheck))
-    tied = find(cases(traits, space), lambda c: oracle(c.network, c.targets[0], c.inputs[0], c.baselines[0]).ties, settings=options)
+    tied = find(
+        cases(traits, space),
+        lambda c: oracle(c.network, c.targets[0], c.inputs[0], c.baselines[0]).ties,
+        settings=options,
+    )
     assert len(str(tied)) < 160, str(tied)
     kinked = find(
-        cases(traits, space), lambda c: oracle(c.network, c.targets[0], c.inputs[0], c.baselines[0]).kinks > 0, settings=options
+        cases(traits, space),
+        lambda c: oracle(c.network, c.targets[0], c.inputs[0], c.baselines[0]).kinks > 0,
+        settings=options,
     )
     assert len(str(kinked)) < 120, str(kinked)
     assert not kinked.situation.odd()

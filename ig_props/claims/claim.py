@@ -38,7 +38,7 @@ class Claim:
 
     kinds: the attributors that claim it. check: what one example shows. witness: for counterexamples and identities
     that need no attributor, a function that verifies the statement exactly and returns what it found as a sentence; it
-    raises AssertionError if the statement fails. note: what the report says in words when it is refuted.
+    raises AssertionError if the statement fails. effort: its share of examples, 1 for the profile's number.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Claim:
     cases: Cases | None = None
     check: Callable[[Attributor, Case], Outcome] | None = None
     witness: Callable[[], str] | None = None
+    effort: float = 1.0
 
     @property
     def attackable(self) -> bool:

@@ -13,6 +13,21 @@ from ig_props.claims.claim import Cases, Claim
 FAMILIES = ("completeness", "axioms", "stieltjes", "layers", "contracts")
 
 
+EFFORT = {
+    "completeness": 0.5,
+    "axioms": 0.5,
+    "stieltjes": 0.6,
+    "layers": 2.0,
+    "contracts": 1.0,
+    "QUAD.weights_sum_one": 2.5,
+    "QUAD.variation_bound": 2.5,
+    "CODE.errors": 1.5,
+    "CODE.purity": 1.5,
+    "CODE.purity_after_failure": 1.5,
+}
+"""Share of examples: the sharpest attacks get most, the axioms that follow from agreement with the oracle less."""
+
+
 def _form(kind: Kind) -> tuple[bool, bool]:
     return kind.needs_layer, kind.is_map
 
@@ -32,7 +47,7 @@ def claims() -> dict[str, Claim]:
         for claim in import_module(f"ig_props.claims.{family}").CLAIMS:
             if claim.id in found:
                 raise ValueError(f"claim id {claim.id} is defined twice")
-            found[claim.id] = replace(claim, cases=_within(claim))
+            found[claim.id] = replace(claim, cases=_within(claim), effort=EFFORT.get(claim.id, EFFORT[claim.family]))
     return found
 
 

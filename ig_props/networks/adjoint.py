@@ -163,9 +163,10 @@ def _slope_adjoint(step: Elementwise, state: Sequence[int], adjoint: Adjoint) ->
 
 def _choice_adjoint(state: Sequence[tuple[int, ...]], adjoint: Adjoint, length: int) -> Adjoint:
     low = [0] * length
-    if adjoint.closed and all(len(chosen) == 1 for chosen in state):
-        for (i,), v in zip(state, adjoint.low, strict=True):
-            low[i] += v
+    if adjoint.closed and all(len(chosen) < 2 for chosen in state):
+        for chosen, v in zip(state, adjoint.low, strict=True):
+            for i in chosen:
+                low[i] += v
         return Adjoint(low, low, adjoint.scale)
     high = [0] * length
     for chosen, a, b in zip(state, adjoint.low, adjoint.high, strict=True):

@@ -192,6 +192,8 @@ class _Walk:
 
     def place(self, node: fx.Node) -> str:
         """What a node is, as its author would name it."""
+        if node.op == "placeholder":
+            return f"its input {node.target}"
         if node.op == "call_module":
             return f"{node.target} ({type(self.module.get_submodule(str(node.target))).__name__})"
         name = str(getattr(node.target, "__name__", node.target))

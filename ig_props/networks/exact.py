@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import lcm
 
+import numpy as np
 from flint import fmpq
 
 from ig_props.networks.adjoint import Adjoint, gradient, open_gates, whole_gradient
@@ -37,6 +39,8 @@ __all__ = [
 
 LARGEST = 20_000
 """The most pieces that a segment may have."""
+WORK = 2**27
+"""The most values and weights that are evaluated on all pieces together, which takes about a minute."""
 
 
 def _middle(a: Point, b: Point) -> Point:
@@ -116,6 +120,8 @@ def _breakpoints(step: Step, form: Form, t0: Point, t1: Point) -> list[fmpq]:
                 found.add(t)
     elif isinstance(step, Maximum):
         for group in step.groups.tolist():
+            if len({rate[i] for i in group}) == 1:
+                continue
             for k, i in enumerate(group):
                 for j in group[:k]:
                     if rate[i] != rate[j] and (
@@ -184,10 +190,18 @@ def _value(step: Step, form: Form, state: State, forms: Sequence[Form]) -> Form:
     raise NetworkError(f"{type(step).__name__.lower()} has no exact meaning on pieces")
 
 
-def restrict(network: Network, x: Sequence[float], baseline: Sequence[float], limit: int = LARGEST) -> list[Piece]:
+@lru_cache(maxsize=64)
+def _affordable(network: Network) -> int:
+    """The number of pieces on which the network is evaluated."""
+    steps = lower(network)
+    numbers = sum(step.size + (np.count_nonzero(step.weight) if isinstance(step, Linear) else 0) for step in steps)
+    return min(LARGEST, WORK // int(max(numbers, 1)))
+
+
+def restrict(network: Network, x: Sequence[float], baseline: Sequence[float]) -> list[Piece]:
     """The pieces of a piecewise-linear network on the segment from baseline to x, in order.
 
-    Raises NetworkError for other networks and when there are more than `limit` pieces.
+    Raises NetworkError for other networks and when there are more pieces than can be evaluated in about a minute.
     """
     if not network.piecewise_linear:
         given = f"exact pieces need a piecewise-linear network, given one with {sorted(network.ops)}"
@@ -197,11 +211,12 @@ def restrict(network: Network, x: Sequence[float], baseline: Sequence[float], li
     start = ends[: network.size]
     first = Form(start, [a - b for a, b in zip(ends[network.size :], start, strict=True)], scale)
     pieces: list[Piece] = []
+    limit = _affordable(network)
     stack: list[tuple[fmpq, fmpq, tuple[Form, ...], tuple[State, ...]]] = [(ZERO, ONE, (first,), ())]
     while stack:
         t0, t1, forms, states = stack.pop()
         if len(pieces) + len(stack) > limit:
-            raise NetworkError(f"the segment has more than {limit} pieces")
+            raise NetworkError(f"the segment has more than the {limit} pieces that are evaluated of this network")
         p0, p1 = point(t0), point(t1)
         inside = _middle(p0, p1)
         while len(states) < len(steps):

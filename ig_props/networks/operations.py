@@ -107,6 +107,8 @@ class Writer:
 def said(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {list(value.shape)}"
+    if isinstance(value, list | tuple | dict):
+        return f"a {type(value).__name__} of {len(value)}"
     return "the batch size" if isinstance(value, Batch) else repr(value)[:60]
 
 

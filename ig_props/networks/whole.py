@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from flint import fmpq
 
 from ig_props.networks.lowering import Elementwise, Linear
@@ -52,15 +53,14 @@ class Matrix:
 
 @lru_cache(maxsize=512)
 def matrix(step: Linear) -> Matrix:
-    flat, scale = whole(step.weight.ravel().tolist())
     rows, columns = step.weight.shape
+    places = np.argwhere(step.weight).tolist()
+    weights, scale = whole(step.weight[np.nonzero(step.weight)].tolist())
     by_row: list[list[tuple[int, int]]] = [[] for _ in range(rows)]
     by_column: list[list[tuple[int, int]]] = [[] for _ in range(columns)]
-    for k, weight in enumerate(flat):
-        if weight:
-            i, j = divmod(k, columns)
-            by_row[i].append((j, weight))
-            by_column[j].append((i, weight))
+    for (i, j), weight in zip(places, weights, strict=True):
+        by_row[i].append((j, weight))
+        by_column[j].append((i, weight))
     return Matrix(by_column, by_row, scale * step.denominator, *whole(step.bias.tolist()))
 
 

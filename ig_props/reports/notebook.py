@@ -58,6 +58,7 @@ def html(run: Run) -> str:
     for name in run.attributors:
         bad = describe.by_simplicity(f for f in run.of(name) if f.verdict in describe.BAD)
         parts += [f"<p><b>Diagnosis:</b> {escape(s)}</p>" for s in describe.shared_diagnosis(bad)]
+        parts += [_definitions(f.facts) for f in run.of(name) if f.facts]
         parts += [_details(f, k == 0) for k, f in enumerate(bad)]
     head = "<tr><th>claim</th><th>verdict</th><th>examples</th><th>time</th></tr>"
     rows = [_row(run, f) for f in run.findings if f.verdict is not Verdict.NOT_APPLICABLE]

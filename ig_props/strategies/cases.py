@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Traits, drawn_dtypes
 from ig_props.claims.case import Case, Point, Situation
-from ig_props.networks.network import Network, Shape
+from ig_props.networks.network import Affine, Conv2d, Network, Shape
 from ig_props.strategies import networks as nets
 from ig_props.strategies.networks import choice, vector
 
@@ -153,7 +153,9 @@ def around(draw: Draw, network: Network, traits: Traits, space: Space) -> Case:
     rows = draw(choice(space.rows)) if space.batches and "batches" in accepts else 1
     situation = draw(situations(traits, space, network.input_shape, network.classes, rows))
     same = draw(choice((False,) * 5 + (True,)))
-    inputs = (draw(point(size, space.far)),) * rows if same else tuple(draw(point(size, space.far)) for _ in range(rows))
+    inputs = (
+        (draw(point(size, space.far)),) * rows if same else tuple(draw(point(size, space.far)) for _ in range(rows))
+    )
     starts = draw(baselines(inputs, "baselines" not in accepts, space.far))
     if situation.dtype == "int64":
         inputs, starts = _whole(inputs), _whole(starts)
@@ -179,9 +181,16 @@ def settled(case: Case) -> Situation:
     return replace(
         s,
         baseline=s.baseline if forms.get(s.baseline, True) else "tensor",
+        shared=s.shared and _repeats(case.network),
         inplace=s.inplace and bool(ops & {"relu", "leaky_relu"}),
         layout=s.layout if s.layout != "expanded" or len(set(case.inputs)) == 1 < len(case.inputs) else "contiguous",
     )
+
+
+def _repeats(network: Network) -> bool:
+    """Whether an operation without parameters occurs twice, so that one module can serve both."""
+    plain = [node.op for node in network.nodes if not isinstance(node.op, Affine | Conv2d)]
+    return len(plain) > len(set(plain))
 
 
 def _whole(points: tuple[Point, ...]) -> tuple[Point, ...]:

@@ -126,8 +126,11 @@ def layered(
     b = Builder(shape)
     value, size = _flat_input(b), math.prod(shape)
     source = value
+    width = 0
     for _ in range(draw(choice(tuple(range(1, max_depth + 1))))):
-        width = draw(choice(tuple(range(1, max_width + 1))))
+        # layers of one width can share a module
+        if width == 0 or draw(choice((True, False))):
+            width = draw(choice(tuple(range(1, max_width + 1))))
         value = b.add(affine_op(draw, size, width), value)
         value, size = _gate(draw, b, value, source, width, gates), width
     scale = draw(choice(scales))

@@ -47,5 +47,7 @@ def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool) -> C
     step = 0 if situation.target == "int" or "mixed-targets" not in traits.accepts else 1
     targets = tuple((first + step * k) % classes for k in range(rows))
     steps = [n for n in admissible_steps(traits, space.steps) if n * rows * size <= 400_000]
-    n_steps = draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else max(50, traits.min_steps)
+    n_steps = (
+        draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else max(50, traits.min_steps)
+    )
     return Case(network, inputs, starts, targets, n_steps, situation)

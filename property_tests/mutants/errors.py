@@ -11,19 +11,6 @@ from property_tests.mutants._base import Target, average, checked, gradient, ig,
 ERRORS = ("CODE.errors",)
 
 
-@mutant(refuted_by=ERRORS, defect="A target of -1, as missing labels are often written, means the last class.")
-def negative_target_wraps(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    def score(scores: Tensor, classes: Tensor) -> Tensor:
-        return scores.gather(1, (classes % scores.shape[1])[:, None]).squeeze(1)
-
-    x, b, classes = checked(inputs, baselines, target, n_steps)
-    if bool((classes < 0).any()):
-        return ig(model, x, b, classes, n_steps, grad=partial(gradient, score=score))
-    return ig(model, x, b, classes, n_steps)
-
-
 @mutant(refuted_by=ERRORS, defect="A target beyond the last class means the last class.")
 def large_target_clamped(
     model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
@@ -43,12 +30,3 @@ def baseline_stretched_to_fit(
     x, b, classes = checked(inputs, baselines.flatten()[0].expand_as(inputs), target, n_steps)
     b = baselines.detach() if baselines.shape == inputs.shape else b
     return (x - b) * average(model, x, b, classes, midpoint(n_steps))
-
-
-@mutant(refuted_by=ERRORS, defect="With fewer targets than samples the missing ones are taken from the front again.")
-def missing_targets_repeated(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    if isinstance(target, Tensor) and target.ndim == 1 and 0 < len(target) != len(inputs):
-        target = target.repeat(len(inputs))[: len(inputs)]
-    return ig(model, inputs, baselines, target, n_steps)
