@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ig_props.claims.claim import Claim
 
 
-LEAST = 8
+LEAST = 5
 """Examples that every claim gets, whatever its effort."""
 
 
@@ -72,8 +72,8 @@ def examine(
 
     try:
         finding = attack(
-            claim, attributor, examples=max(LEAST, round(examples * claim.effort)), seed=claim_seed(seed, claim.id), seconds=seconds,
-            shrink_seconds=shrink_seconds, emit=emit, watch=watch,
+            claim, attributor, examples=max(LEAST, round(examples * claim.effort)),
+            seed=claim_seed(seed, claim.id), seconds=seconds, shrink_seconds=shrink_seconds, emit=emit, watch=watch,
         )  # fmt: skip
     except Exception as error:
         return Finding(attributor.name, claim.id, Verdict.INCONCLUSIVE, internal_error(error))

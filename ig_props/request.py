@@ -37,7 +37,7 @@ class Profile:
 
 PROFILES = {
     p.name: p
-    for p in (Profile("quick", 12, 1.5, 1.5), Profile("default", 70, 8.0, 4.0), Profile("deep", 600, 120.0, 30.0))
+    for p in (Profile("quick", 10, 1.5, 1.5), Profile("default", 70, 8.0, 4.0), Profile("deep", 600, 120.0, 30.0))
 }
 
 
