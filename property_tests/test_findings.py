@@ -56,6 +56,12 @@ def test_a_library_has_one_version_throughout_the_page() -> None:
     assert len(versions) == len({library for library, _ in versions})
 
 
+def test_every_link_within_the_page_has_its_heading() -> None:
+    headings = [line.lstrip("#").strip().lower() for line in TEXT.splitlines() if line.startswith("#")]
+    anchors = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\(#([^)]+)\)", TEXT)) <= anchors
+
+
 def test_claims_named_on_the_page_are_claims() -> None:
     named = set(re.findall(r"`((?:PATH|IG|QUAD|RSI?|CODE|EXACT|CERT)\.[\w.]+\w)`", TEXT))
     assert named

@@ -54,16 +54,17 @@ class ModelCheck:
 
 def _array(given: Any, option: str) -> Array | None:
     """An array, a tensor or the name of an .npy file as an array."""
-    if given is None or isinstance(given, np.ndarray):
-        return given
+    if given is None:
+        return None
     if isinstance(given, str | PathLike):
         return array_of(str(given), f"--{option}")
     try:
-        array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+        array: Array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
     except (TypeError, ValueError, RuntimeError):
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-        raise UsageError(f"{option} is an array of finite numbers or the name of an .npy file, given {given!r:.60}")
+        shown = " ".join(repr(given).split())[:60]
+        raise UsageError(f"{option} is an array of finite numbers or the name of an .npy file, given {shown}")
     return array
 
 
