@@ -171,7 +171,10 @@ class Pool:
         timeout, spec = self.request.timeout, seat.task.spec
         limits = {
             Phase.STARTING: (STARTUP, "internal error: the worker process did not start within {} s"),
-            Phase.LOADING: (self.request.import_timeout, f"{spec} was not imported within {{}} s"),
+            Phase.LOADING: (
+                self.request.import_timeout,
+                f"{spec}{'' if self.request.model is None else ' or --model'} was not imported within {{}} s",
+            ),
             Phase.CALLING: (
                 timeout,
                 "did not answer within {} s" if seat.ready else f"{spec} did not answer within {{}} s",

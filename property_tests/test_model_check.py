@@ -21,7 +21,8 @@ from ig_props import campaign, cli
 from ig_props.claims import calling
 from ig_props.findings import Finding, Verdict
 from ig_props.methods.integrated_gradients import integrated_gradients
-from ig_props.model_check.given import Files, given_of
+from ig_props.model_check.given import given_of
+from ig_props.model_check.names import Files
 from ig_props.model_check.subject import Subject, subject_of
 from ig_props.oracles import oracle
 from ig_props.request import Profile, UsageError

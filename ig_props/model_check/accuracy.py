@@ -14,8 +14,9 @@ from ig_props.claims.calling import EPSILON, ForeignError, Malformed
 from ig_props.claims.case import Situation
 from ig_props.claims.judging import allowance, constant
 from ig_props.model_check.cases import ModelCase
+from ig_props.model_check.names import entry
 from ig_props.model_check.subject import Subject
-from ig_props.networks.network import NetworkError, Shape
+from ig_props.networks.network import NetworkError
 from ig_props.oracles import NoOracle
 from ig_props.oracles.layers import layer_oracle
 from ig_props.oracles.nodes import rule_sum
@@ -58,11 +59,6 @@ class Truth:
         """Distances from the enclosures; infinite for what is not finite."""
         apart = np.maximum(np.abs(received - self.mid) - self.radius, 0.0)
         return np.where(np.isfinite(received), apart, math.inf)
-
-
-def entry(shape: Shape, k: int) -> str:
-    """Coordinate k of a flat point as a place in the person's array, without the batch."""
-    return "[" + ", ".join(str(int(i)) for i in np.unravel_index(k, shape)) + "]"
 
 
 @dataclass(frozen=True)

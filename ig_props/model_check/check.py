@@ -14,7 +14,8 @@ from ig_props.attributors.protocol import CannotRun
 from ig_props.findings import Finding
 from ig_props.model_check.accuracy import facts
 from ig_props.model_check.cases import claims_on, fits
-from ig_props.model_check.given import GIVEN, Array, Files, array_of, given_of, module_of
+from ig_props.model_check.given import Array, array_of, given_of, module_of
+from ig_props.model_check.names import GIVEN, Files
 from ig_props.model_check.subject import Subject, subject_of
 from ig_props.request import MODEL, UsageError
 

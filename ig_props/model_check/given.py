@@ -16,25 +16,13 @@ from torch import Tensor, nn
 from ig_props.attributors.load import imported
 from ig_props.attributors.protocol import CannotRun
 from ig_props.claims import calling
+from ig_props.model_check.names import Files
 from ig_props.request import UsageError
 
 ROWS = 64
 """The most inputs that are used; more are left out, and the report says so."""
 DTYPES = {getattr(torch, name): name for name in ("float64", "float32", "float16", "bfloat16")}
 Array = NDArray[Any]
-GIVEN = "(the object given)"
-"""Stands for the name of a file where an object was given."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """The options as they were given, for reports and scripts; `GIVEN` where it was an object."""
-
-    model: str
-    inputs: str
-    baselines: str | None = None
-    target: str | None = None
-    layer: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,7 @@ from typing import Any
 
 from ig_props import calls
 from ig_props.findings import Comparison, Finding
-from ig_props.model_check.accuracy import entry
-from ig_props.model_check.given import GIVEN
+from ig_props.model_check.names import GIVEN, entry, sample
 
 WHAT = re.compile(
     r"(?P<kind>attribution of x|entry |unit )(?P<k>\d+)(?: of the layer)?(?:, sample (?P<row>\d+))?"
@@ -33,9 +32,8 @@ def _what(case: Mapping[str, Any], what: str) -> str:
     if found is None:
         return what
     row, k, shape = _place(case, found)
-    sample = f"{'image' if len(case['shape']) == 3 else 'input'} {case['rows'][row]}"
-    thing = found["sum"] if k is None else f"attribution at {entry(tuple(shape), k)}"
-    return f"{thing}, {sample}"
+    thing = found["sum"] if k is None else f"attribution at {entry(shape, k)}"
+    return f"{thing}, {sample(case['shape'])} {case['rows'][row]}"
 
 
 def told(finding: Finding) -> Finding:

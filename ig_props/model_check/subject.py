@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ig_props.attributors.protocol import CannotRun
 from ig_props.claims import calling
 from ig_props.claims.case import Point
-from ig_props.model_check.given import DTYPES, Files, Given, said
+from ig_props.model_check.given import DTYPES, Given, said
+from ig_props.model_check.names import Files, sample
 from ig_props.networks.capture import CannotCapture, Captured, capture
 from ig_props.networks.formula import summary
 from ig_props.networks.network import Flatten, Network, Node, Shape, Unknown
@@ -50,7 +51,7 @@ class Subject:
     @property
     def sample(self) -> str:
         """What one input is called."""
-        return "image" if len(self.network.input_shape) == 3 else "input"
+        return sample(self.network.input_shape)
 
 
 def _difference(given: Given, known: Captured) -> tuple[float, float]:

@@ -155,7 +155,7 @@ def path_oracle(network: Network, target: int, x: Sequence[float], baseline: Seq
     displacement = [fmpq(d, first.scale) for d in first.rate]
     levels = _levels(network, target, pieces)
     own = [level for level, piece in levels if piece is not None]
-    ties = any(a != b for level in own for d, a, b in zip(first.rate, level.low, level.high, strict=True) if d)
+    ties = any(level.low != level.high for level in own)
     cuts = [piece.start for piece in pieces[1:]]
     low, exact = _integral(cuts, [level.low for level in own])
     high = low if not ties else _integral(cuts, [level.high for level in own])[0]

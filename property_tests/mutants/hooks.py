@@ -42,35 +42,6 @@ def guided_gradients(model: nn.Module, inputs: Tensor, baselines: Tensor, target
 
 @mutant(
     refuted_by=("QUAD.variation_bound",),
-    defect="Remembers each rectifier's state by module: one that is called twice goes back through its last state.",
-)
-def rectifier_state_by_module(
-    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
-) -> Tensor:
-    masks: dict[Any, Tensor] = {}
-
-    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        masks[module, output.shape] = (output > 0).to(output.dtype)
-
-    def apply(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return args[0] * masks[module, output.shape]
-
-    def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
-        layers = [m for m in model.modules() if isinstance(m, nn.ReLU)]
-        for work, hook in ((scores_at, note), (gradient, apply)):
-            handles = [m.register_forward_hook(hook) for m in layers]
-            try:
-                result: Tensor = work(model, points, classes)
-            finally:
-                for handle in handles:
-                    handle.remove()
-        return result
-
-    return ig(model, inputs, baselines, target, n_steps, grad=grad)
-
-
-@mutant(
-    refuted_by=("QUAD.variation_bound",),
     defect="Takes a rectifier for open where its output equals its input: in place that is everywhere.",
 )
 def open_where_unchanged(
