@@ -50,8 +50,11 @@ CLAIMS = [
 ]
 
 def select(globs):
-    registry.claims = lambda: {claim.id: claim for claim in CLAIMS}
-    return registry.select(globs)
+    real, registry.claims = registry.claims, lambda: {claim.id: claim for claim in CLAIMS}
+    try:
+        return registry.select(globs)
+    finally:
+        registry.claims = real
 '''
 
 FOREIGN = """

@@ -35,7 +35,7 @@ def collect(strategy: st.SearchStrategy[Case], count: int) -> list[Case]:
 
 @pytest.fixture(scope="module")
 def drawn() -> list[Case]:
-    return collect(cases(EVERYTHING, Space()), 400)
+    return collect(cases(EVERYTHING, Space()), 800)
 
 
 def share(drawn: list[Case], holds: Callable[[Case], bool]) -> float:
@@ -65,7 +65,7 @@ def test_kinks_fall_on_nodes_of_uniform_rules(drawn: list[Case]) -> None:
         ends = [to_fraction(p.end) for p in restrict(case.network, case.inputs[0], case.baselines[0])[:-1]]
         return any((t * case.n_steps).denominator == 1 for t in ends)
 
-    assert share(drawn, hits) > 0.05
+    assert share(drawn, hits) > 0.03
 
 
 @pytest.mark.parametrize(

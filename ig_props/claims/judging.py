@@ -101,7 +101,7 @@ def compare(
         np.broadcast_to(np.asarray(v, dtype=np.float64), received.shape)
         for v in (radius, quadrature, rounding, float32)
     )
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         error = np.abs(received - exact) - radius
         error = np.where(np.isfinite(received), np.maximum(error, 0.0), math.inf)
         budget = quadrature + rounding

@@ -123,7 +123,7 @@ def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: 
         no_grad=flag(),
         training=flag("train-mode"),
         inplace=flag("inplace"),
-        shared="shared-modules" in accepts and draw(choice((False, False, True))),
+        shared="shared-modules" in accepts and draw(choice((False, True))),
         frozen=flag(),
         filled_grads=flag(),
         leaf_inputs=flag(),

@@ -103,6 +103,10 @@ class Builder:
 
 
 def _gate(draw: Draw, b: Builder, value: int, source: int, width: int, gates: tuple[Op, ...]) -> int:
+    before = next((n.op for n in reversed(b.nodes) if n.op in gates), None)
+    if before is not None and draw(choice((True, False))):
+        # one module can serve twice
+        return b.add(before, value)
     if gates is GATES and draw(choice((False, False, False, True))):
         return b.add(Max(), value, b.add(affine_op(draw, math.prod(b.shape), width), source))
     return b.add(draw(choice(gates)), value)
