@@ -67,7 +67,7 @@ def _model(case: Case, name: str, *, module: bool, layers: bool) -> list[str]:
     s = case.situation
     dtype = "float32" if s.dtype == "int64" else s.dtype
     layers = layers or s.frozen or s.filled_grads or s.shared
-    module = module or layers or s.parts > 1 or s.dtype == "int64" or s.coupled
+    module = module or layers or s.parts > 1 or s.dtype == "int64" or s.coupled or s.modal
     lines = source(
         case.network, name, dtype=dtype, module=module, layer=case.layer, inplace=s.inplace, layers=layers
     ).splitlines()
@@ -81,20 +81,33 @@ def _model(case: Case, name: str, *, module: bool, layers: bool) -> list[str]:
         lines.append(f"{name}.requires_grad_(False)")
     if case.layer is not None and name == "model":
         lines.append(f"layer = {layer_source(case.network, name, case.layer, inplace=s.inplace)}")
-    if s.parts > 1 or s.dtype == "int64" or s.coupled:
+    if s.parts > 1 or s.dtype == "int64" or s.coupled or s.modal:
         joined = "torch.cat(parts, dim=1)" if s.parts > 1 else "parts[0]"
         coupled = " - scores.mean(dim=0, keepdim=True)" if s.coupled else ""
+        seen = f"{joined}.to(torch.{dtype})"
+        score = f"self.dropout(self.inner(self.norm({seen})))" if s.modal else f"self.inner({seen})"
         lines += [
             "class Whole(torch.nn.Module):",
             "    def __init__(self, inner):",
             "        super().__init__()",
             "        self.inner = inner",
+            *(["        self.norm, self.dropout = " + _modes(case, dtype)] if s.modal else []),
             "    def forward(self, *parts):",
-            f"        scores = self.inner({joined}.to(torch.{dtype}))",
+            f"        scores = {score}",
             f"        return scores{coupled}",
             f"{name} = Whole({name}){'' if s.training else '.eval()'}",
         ]
+        if s.modal and s.training:
+            lines += [f"{name}.norm.eval()", f"{name}.dropout.eval()"]
     return lines
+
+
+def _modes(case: Case, dtype: str) -> str:
+    """Layers that do nothing in eval mode, as text."""
+    shape = case.network.input_shape
+    kind = "BatchNorm2d" if len(shape) == 3 else "BatchNorm1d"
+    norm = f"torch.nn.{kind}({shape[0]}, eps=0.0, affine=False, dtype=torch.{dtype})"
+    return f"{norm if len(case.inputs) > 1 else 'torch.nn.Identity()'}, torch.nn.Dropout(0.5)"
 
 
 def _sharing(case: Case, name: str) -> list[str]:

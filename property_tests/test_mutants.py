@@ -67,7 +67,9 @@ def test_control_is_right_in_the_plainest_case(name: str) -> None:
 def test_mutant_is_refuted_by_a_claim_it_names(mutant: Mutant, seed: int) -> None:
     seen = {}
     for claim in mutant.refuted_by:
-        (finding,) = check(mutant.subject, as_=mutant.as_, claims=(claim,), profile=SEARCH, seed=seed)
+        (finding,) = check(
+            mutant.subject, as_=mutant.as_, stage=mutant.stage, claims=(claim,), profile=SEARCH, seed=seed
+        )
         if finding.verdict is Verdict.REFUTED:
             return
         seen[claim] = f"{finding.verdict} after {finding.examples} examples {finding.note}".strip()
@@ -77,7 +79,7 @@ def test_mutant_is_refuted_by_a_claim_it_names(mutant: Mutant, seed: int) -> Non
 @seeds
 @controls
 def test_control_is_left_alone(control: Control, seed: int) -> None:
-    findings = check(control.subject, as_=control.as_, profile=LOOK, seed=seed)
+    findings = check(control.subject, as_=control.as_, stage=control.stage, profile=LOOK, seed=seed)
     assert any(finding.verdict is Verdict.HOLDS for finding in findings)
     wrong = [f"{f.claim}: {f.note} {f.comparison}\n{f.formula}" for f in findings if f.verdict in WRONG]
     assert not wrong, f"{control.unusual} Refuted all the same:\n" + "\n".join(wrong)

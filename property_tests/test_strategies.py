@@ -106,7 +106,7 @@ def test_every_respect_of_a_situation_is_drawn(drawn: list[Case]) -> None:
     names = {word.split("=")[0] for word in seen}
     assert {
         "dtype", "layout", "target", "baseline", "parts", "chunk", "no_grad", "training", "inplace", "shared", "frozen",
-        "filled_grads", "leaf_inputs",
+        "filled_grads", "leaf_inputs", "modal",
     } <= names  # fmt: skip
     for word in ("dtype=float32", "dtype=float16", "dtype=bfloat16", "dtype=int64", "layout=channels_last"):
         assert seen[word] >= 3, word

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Kind
@@ -26,8 +27,9 @@ from ig_props.claims.calling import (
 from ig_props.claims.case import Case
 from ig_props.claims.judging import allowance, compare, constant, coordinate
 from ig_props.findings import HOLDS, Outcome, Verdict
-from ig_props.oracles.layers import layer_oracle, map_reach
+from ig_props.oracles.layers import layer_oracle
 
+Array = NDArray[np.float64]
 RESIZED = 4.0
 """Bilinear enlargement keeps at least a quarter of a map's peak: half a weight along each of two axes."""
 
@@ -85,15 +87,33 @@ def apart(attributor: Attributor, case: Case) -> Apart:
             np.array([o.rounding(eps, case.n_steps) for o in known]),
             np.array([o.rounding(coarse, case.n_steps) for o in known]),
         )
-    bounds = []
-    for x, _, t in rows:
-        m = map_reach(case.network, t, x, case.layer)
-        share = m.reach * (m.operations + 16)
-        if attributor.traits.stage == "normalized":
-            share = 2.0 * RESIZED * share / m.largest if m.largest > 0.0 else 1.0 / eps
-        bounds.append([share])
-    scale = np.array(bounds)
-    return Apart(np.zeros_like(scale), eps * scale, coarse * scale)
+    return _apart_on_maps(attributor, case, eps, coarse)
+
+
+def _apart_on_maps(attributor: Attributor, case: Case, eps: float, coarse: float) -> Apart:
+    """Raw maps pixel by pixel; normalised or enlarged ones by the share of their peak that the largest budget is."""
+    from ig_props.claims.maps import raw
+
+    known = raw(attributor, case)
+    off = known.quadrature + known.radius
+    if attributor.traits.stage != "normalized":
+        assert case.layer is not None
+        return Apart(off, known.rounding, known.float32)
+    peak = known.mid.max(axis=1, keepdims=True)
+
+    def share(budget: Array, precision: float) -> Array:
+        largest = 2.0 * RESIZED * budget.max(axis=1, keepdims=True)
+        with np.errstate(divide="ignore"):
+            relative: Array = np.where(peak > 0.0, largest / peak, 1.0 / precision) + 8 * precision
+        return relative
+
+    return Apart(share(off, eps), share(known.rounding, eps), share(known.float32, coarse))
+
+
+def only(case: Case, rows: Sequence[int]) -> Case:
+    """Some samples of a case."""
+    kept = [tuple(values[k] for k in rows) for values in (case.inputs, case.baselines)]
+    return replace(case, inputs=kept[0], baselines=kept[1], targets=tuple(case.targets[k] for k in rows))
 
 
 def named(case: Case) -> Callable[[int, int], str]:
@@ -102,14 +122,30 @@ def named(case: Case) -> Callable[[int, int], str]:
     return lambda row, k: f"entry {k}" + (f", sample {row}" if len(case.inputs) > 1 else "")
 
 
-def alike(attributor: Attributor, case: Case, received: np.ndarray, other: np.ndarray, how: str) -> Outcome:
-    """Two answers to one question, one of them perhaps scaled by `SECOND`: each may be off by its own budget."""
+def alike(
+    attributor: Attributor,
+    case: Case,
+    received: np.ndarray,
+    other: np.ndarray,
+    how: str,
+    rows: Sequence[int] | None = None,
+) -> Outcome:
+    """Two answers to one question, one of them perhaps scaled by `SECOND`: each may be off by its own budget.
+
+    rows: the samples of the case that the answers are about, all of them when not given.
+    """
     if received.shape != other.shape:
         return Outcome(Verdict.REFUTED, f"answers of shapes {list(received.shape)} and {list(other.shape)}: {how}")
-    if np.array_equal(received, other):
+    if np.array_equal(received, other, equal_nan=True):
         return HOLDS
-    budget = apart(attributor, case)
+    shown = range(len(case.inputs)) if rows is None else rows
+    budget, words = apart(attributor, only(case, shown)), named(case)
+    # an enlarged map is a mean of the layer's entries
+    parts = (budget.quadrature, budget.rounding, budget.float32)
+    quadrature, rounding, single = (
+        2 * (b if b.shape[1] in (1, received.shape[1]) else b.max(axis=1, keepdims=True)) for b in parts
+    )
     return compare(
-        named(case), received, other, quadrature=2 * budget.quadrature, rounding=2 * budget.rounding,
-        float32=2 * budget.float32, how=how,
+        lambda row, k: words(shown[row], k), received, other, quadrature=quadrature, rounding=rounding,
+        float32=single, how=how,
     )  # fmt: skip

@@ -40,17 +40,28 @@ class Malformed(Exception):
 
 
 class Wrapper(nn.Module):
-    """A network that takes several inputs, casts integers or couples the samples of a batch."""
+    """A network that takes several inputs, casts integers, depends on modes or couples the samples of a batch."""
 
     def __init__(self, network: TorchNetwork, dtype: torch.dtype, coupled: bool) -> None:
         super().__init__()
+        self.norm: nn.Module = nn.Identity()
         self.network, self.dtype, self.coupled = network, dtype, coupled
+        self.dropout: nn.Module = nn.Identity()
 
     def forward(self, *parts: Tensor) -> Tensor:
         x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        scores: Tensor = self.network(x.to(self.dtype))
+        scores: Tensor = self.dropout(self.network(self.norm(x.to(self.dtype))))
         centred: Tensor = scores - scores.mean(dim=0, keepdim=True)
         return centred if self.coupled else scores
+
+
+def _with_modes(model: Wrapper, case: Case) -> None:
+    """Layers that do nothing in eval mode; batch norm needs several samples to do anything but raise in train mode."""
+    if len(case.inputs) > 1:
+        shape = case.network.input_shape
+        norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+        model.norm = norm(shape[0], eps=0.0, affine=False, dtype=model.dtype, device=DEVICE)
+    model.dropout = nn.Dropout(0.5)
 
 
 @dataclass(frozen=True)
@@ -130,9 +141,14 @@ def _built(case: Case) -> tuple[nn.Module, nn.Module, nn.Module | None]:
     s, dtype = case.situation, model_dtype(case)
     network = TorchNetwork(case.network, dtype, DEVICE, inplace=s.inplace, shared=s.shared)
     built: nn.Module = network
-    if s.parts > 1 or s.dtype == "int64" or s.coupled:
+    if s.parts > 1 or s.dtype == "int64" or s.coupled or s.modal:
         built = Wrapper(network, dtype, s.coupled)
+        if s.modal:
+            _with_modes(built, case)
     built.train(s.training)
+    if isinstance(built, Wrapper):
+        built.norm.eval()
+        built.dropout.eval()
     if s.training:
         network.layers[0].eval()  # as with frozen normalisation layers: modes differ between modules
     for p in built.parameters():
@@ -287,7 +303,7 @@ def plain_case(attributor: Attributor) -> Case:
     n_steps, plain = max(8, traits.min_steps), Situation(dtype=drawn_dtypes(traits)[0])
     if not traits.kind.needs_layer and "vectors" in traits.accepts:
         relu = Network((2,), (Node(Affine(((1.0, -1.0), (1.0, 2.0)), (0.0, 0.5)), (0,)), Node(Relu(), (1,)),
-                              Node(Affine(((1.0, 1.0),), (0.0,)), (2,))))  # fmt: skip
+                              Node(Affine(((1.0, 1.0), (-2.0, 1.0)), (0.0, 0.5)), (2,))))  # fmt: skip
         return Case(relu, ((1.0, 0.5),), ((0.0, 0.0),), (0,), n_steps, plain)
     kernel = ((((1.0, 0.5), (-0.5, 1.0)),), (((0.5, 1.0), (1.0, -1.0)),))
     nodes = (

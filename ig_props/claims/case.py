@@ -27,6 +27,7 @@ class Situation:
     chunk: int = 0  # internal_batch_size; 0 means not passed
     no_grad: bool = False
     training: bool = False  # train mode, the first layer alone in eval mode
+    modal: bool = False  # batch norm in front of the network and dropout behind it, both in eval mode
     inplace: bool = False
     shared: bool = False
     frozen: bool = False

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.claims.answers import alike, answer, apart, named, read
+from ig_props.claims.answers import alike, answer, apart, named, only, read
 from ig_props.claims.calling import (
     Check,
     ForeignError,
@@ -32,6 +32,7 @@ from ig_props.networks.network import Affine
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import FEW_STEPS, Space, settled
 from ig_props.strategies.layers import any_cases
+from ig_props.strategies.wide import wide_cases
 
 PIECEWISE = Space(families=(nets.affine, nets.piecewise_linear), steps=FEW_STEPS, often=True)
 
@@ -78,32 +79,49 @@ def purity(attributor: Attributor, case: Case) -> Outcome:
 
 def batch_independence(attributor: Attributor, case: Case) -> Outcome:
     """Each sample of a batch gets what it gets alone."""
-    together = answer(attributor, case)
-    alone = [answer(attributor, single(case, row))[0] for row in range(len(case.inputs))]
-    return alike(attributor, case, together, np.array(alone), "the same sample in a batch of its own")
+    if case.situation.coupled:
+        answer(attributor, case)
+        return Outcome(Verdict.CONVENTION, "the model couples the samples of a batch")
+    rows = looked_at(len(case.inputs))
+    together = answer(attributor, case)[rows]
+    alone = [answer(attributor, single(case, row))[0] for row in rows]
+    return alike(attributor, case, together, np.array(alone), "the same sample in a batch of its own", rows)
+
+
+def looked_at(rows: int) -> list[int]:
+    """The rows of a batch that are looked at: all of a small one, else those where blocks of a large one meet."""
+    if rows <= 9:
+        return list(range(rows))
+    return sorted({k for b in (1, 8, 16, 32, 64, rows) for k in (b - 1, b) if k < rows})
 
 
 def single(case: Case, row: int) -> Case:
-    changed = replace(case, inputs=(case.inputs[row],), baselines=(case.baselines[row],), targets=(case.targets[row],))
+    changed = only(case, [row])
     return replace(changed, situation=settled(changed))
 
 
 def mixed_targets(attributor: Attributor, case: Case) -> Outcome:
     """A tensor of targets gives each sample what its own target gives as one number."""
-    mixed = answer(attributor, replace(case, situation=replace(case.situation, target="tensor")))
-    alone = []
-    for row in range(len(case.inputs)):
+    rows, alone = looked_at(len(case.inputs)), []
+    mixed = answer(attributor, replace(case, situation=replace(case.situation, target="tensor")))[rows]
+    for row in rows:
         one = single(case, row)
         alone.append(answer(attributor, replace(one, situation=replace(one.situation, target="int")))[0])
-    return alike(attributor, case, mixed, np.array(alone), "the same sample alone with its target as an int")
+    how = "the same sample alone with its target as an int"
+    return alike(attributor, case, mixed, np.array(alone), how, rows)
 
 
 def _several(accept: str) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
-    return lambda traits: (
-        _filtered(any_cases(traits, PIECEWISE), lambda case: len(case.inputs) > 1)
-        if {"batches", accept} <= traits.accepts
-        else None
-    )
+    def drawn(traits: Traits) -> st.SearchStrategy[Case] | None:
+        if not {"batches", accept} <= traits.accepts:
+            return None
+        usual = _filtered(any_cases(traits, PIECEWISE), lambda case: len(case.inputs) > 1)
+        if usual is None or traits.kind.needs_layer or "vectors" not in traits.accepts:
+            return usual
+        large = wide_cases(traits, replace(PIECEWISE, steps=(8, 5, 2)), False, ("rows",))
+        return nets.choice((False,) * 7 + (True,)).flatmap(lambda wide: large if wide else usual)
+
+    return drawn
 
 
 def _filtered(drawn: st.SearchStrategy[Case] | None, keep: Callable[[Case], bool]) -> st.SearchStrategy[Case] | None:

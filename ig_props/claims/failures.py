@@ -55,7 +55,8 @@ def purity_after_failure(attributor: Attributor, case: Case) -> Outcome:
     next_case = replace(case, inputs=tuple(tuple(-2.0 * v for v in row) for row in case.inputs))
     first = answer(attributor, next_case)
     whole = prepare(case)
-    failing = Failing(whole.model, int(case.numbers["fails"][0])).train(case.situation.training)
+    failing = Failing(whole.model, int(case.numbers["fails"][0]))
+    failing.training = case.situation.training
     prepared = Prepared(failing, whole.network, replace(whole.call, model=failing))
     with sheltered(), torch.set_grad_enabled(not case.situation.no_grad):
         seed_everything()

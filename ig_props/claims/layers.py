@@ -17,7 +17,6 @@ from ig_props.claims.judging import compare, constant, judged
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle
-from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import Space
 from ig_props.strategies.layers import layer_cases
 
@@ -67,8 +66,8 @@ def completeness(attributor: Attributor, case: Case) -> Outcome:
     )
 
 
-def _drawn(*families: nets.Family) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
-    space = Space(families=families)
+def _drawn() -> Callable[[Traits], st.SearchStrategy[Case] | None]:
+    space = Space(any_steps=True)
     return lambda traits: layer_cases(traits, space) if traits.accepts & {"images", "vectors"} else None
 
 
@@ -110,12 +109,12 @@ CLAIMS = (
     Claim(
         "RSI.completeness", "layers", ClaimKind.THEOREM, "at a cut the layer's attributions add up to S(x) - S(x')",
         ("the score depends on the input only through the layer",), "2205.10900; theory.md 5", LAYERS,
-        _drawn(nets.piecewise_linear), judged(completeness),
+        _drawn(), judged(completeness),
     ),
     Claim(
         "RS.bounded_variation", "layers", ClaimKind.THEOREM,
         "layer attributions agree with the exact layer integral up to osc(f) Var(α) cell by cell",
-        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, _drawn(nets.piecewise_linear), judged(agreement),
+        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, _drawn(), judged(agreement),
     ),
     Claim(
         "RSI.skip_deficit", "layers", ClaimKind.COUNTEREXAMPLE, "off a cut a bypass leaves a deficit", (),

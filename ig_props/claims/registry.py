@@ -10,7 +10,7 @@ from importlib import import_module
 from ig_props.attributors.protocol import Kind
 from ig_props.claims.claim import Cases, Claim
 
-FAMILIES = ("completeness", "axioms", "stieltjes", "layers", "contracts")
+FAMILIES = ("completeness", "axioms", "stieltjes", "layers", "cam", "contracts")
 
 
 EFFORT = {
@@ -18,6 +18,7 @@ EFFORT = {
     "axioms": 0.5,
     "stieltjes": 0.6,
     "layers": 2.0,
+    "cam": 2.0,
     "contracts": 1.0,
     "QUAD.weights_sum_one": 2.5,
     "QUAD.variation_bound": 2.5,
@@ -33,10 +34,15 @@ def _form(kind: Kind) -> tuple[bool, bool]:
 
 
 def _within(claim: Claim) -> Cases | None:
-    """The claim's examples for attributors whose answers have the form of one that makes it, none for others."""
+    """The claim's examples for attributors whose answers have the form of one that makes it, none for others.
+
+    What one map of the Grad-CAM family is says nothing of the others.
+    """
     forms, cases = {_form(kind) for kind in claim.kinds}, claim.cases
     if cases is None:
         return None
+    if claim.family == "cam":
+        return lambda traits: cases(traits) if traits.kind in claim.kinds else None
     return lambda traits: cases(traits) if _form(traits.kind) in forms else None
 
 

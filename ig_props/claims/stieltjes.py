@@ -216,7 +216,7 @@ CLAIMS = (
         "QUAD.weights_sum_one", "stieltjes", ClaimKind.THEOREM,
         "attributions of an affine model are weight times displacement at every number of steps",
         ("F is affine",), "theory.md 4", ATTRIBUTIONS,
-        now_and_then_wide(Space(families=(nets.affine,)), False), judged(exactness),
+        now_and_then_wide(Space(families=(nets.affine,), any_steps=True), False), judged(exactness),
     ),
     Claim(
         "QUAD.variation_bound", "stieltjes", ClaimKind.THEOREM,

@@ -16,10 +16,10 @@ from ig_props.networks.network import Network
 from ig_props.networks.whole import State, Vector, Whole, matrix, slopes
 
 
-def _alive(steps: Sequence[Step], states: Sequence[State], k: int) -> State:
+def _alive(steps: Sequence[Step], states: Sequence[State], k: int, value: int = 0) -> State:
     """The state of step k; of several operands that attain a maximum, without those behind a closed rectifier.
 
-    They are constantly zero, so that it does not matter which of them is taken.
+    They are constantly zero, so that it does not matter to derivatives by an earlier value which of them is taken.
     """
     step, state = steps[k], states[k]
     if not isinstance(step, Maximum) or state is None or all(len(chosen) == 1 for chosen in state):
@@ -27,7 +27,7 @@ def _alive(steps: Sequence[Step], states: Sequence[State], k: int) -> State:
     closed: list[bool] = []
     for i in step.operands:
         source, signs = (steps[i - 1], states[i - 1]) if i else (None, None)
-        if isinstance(source, Elementwise) and source.name == "relu" and signs is not None:
+        if i > value and isinstance(source, Elementwise) and source.name == "relu" and signs is not None:
             closed += [s < 0 for s in signs]
         else:
             closed += [False] * (steps[i - 1].size if i else 1 + int(step.groups.max()))
@@ -90,7 +90,7 @@ def whole_gradient(network: Network, states: Sequence[State], target: int, value
         step, adjoint = steps[k], adjoints[k + 1]
         if adjoint is None:
             continue
-        passed = _passed(step, _alive(steps, states, k), adjoint, sum(sizes[i] for i in step.operands))
+        passed = _passed(step, _alive(steps, states, k, value), adjoint, sum(sizes[i] for i in step.operands))
         at = 0
         for i in step.operands:
             part = passed

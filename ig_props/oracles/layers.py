@@ -10,7 +10,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from ig_props.networks.exact import ZERO, Piece, Vector, gradient, rational, restrict, states_at
+from ig_props.networks.exact import ZERO, Piece, State, Vector, gradient, rational, restrict, states_at
 from ig_props.networks.lowering import Concat, Elementwise, Linear, Maximum, lower
 from ig_props.networks.network import Network, NetworkError, Node
 from ig_props.oracles.exact import SLACK, Windows, to_float
@@ -85,7 +85,8 @@ def head(network: Network, layer: int) -> Network:
     return Network(network.shapes[layer], tuple(nodes))
 
 
-def _magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float]) -> list[Vector64]:
+def magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float]) -> list[Vector64]:
+    """Bounds of the sums of absolute terms behind every value on the segment."""
     values = [np.maximum(np.abs(np.array(x)), np.abs(np.array(baseline)))]
     for step in lower(network):
         operands = [values[i] for i in step.operands]
@@ -103,7 +104,7 @@ def _magnitudes(network: Network, x: Sequence[float], baseline: Sequence[float])
     return values
 
 
-def _slopes(network: Network, target: int, layer: int) -> Vector64:
+def steepest(network: Network, target: int, layer: int) -> Vector64:
     """Bounds of |∂_k s| for every entry of a value over all kink states."""
     steps = lower(network)
     sizes = [network.size, *(s.size for s in steps)]
@@ -137,11 +138,18 @@ def operations(network: Network) -> int:
 
 @lru_cache(maxsize=256)
 def layer_oracle(
-    network: Network, target: int, x: tuple[float, ...], baseline: tuple[float, ...], layer: int, straight: bool
+    network: Network,
+    target: int,
+    x: tuple[float, ...],
+    baseline: tuple[float, ...],
+    layer: int,
+    straight: bool,
+    rectified: bool = False,
 ) -> LayerOracle:
     """Exact layer integral along the layer's own trajectory, or layer IG on its straight line when `straight`.
 
-    Raises NoOracle for networks that are not piecewise linear, and for straight lines at layers that are not a cut.
+    With `rectified` the gradient's positive part is integrated (`RSI.grad_cam_definition`). Raises NoOracle for networks
+    that are not piecewise linear, and for straight lines at layers that are not a cut.
     """
     try:
         whole = restrict(network, x, baseline)
@@ -163,8 +171,8 @@ def layer_oracle(
     highs: list[Vector] = []
     ties = False
     for piece in pieces:
-        _record(inner, target, piece, piece.start, at, lows, highs)
-        bottom, top = gradient(inner, piece.states, target, at)
+        _record(inner, target, piece, piece.start, at, lows, highs, rectified)
+        bottom, top = _gradient(inner, piece.states, target, at, rectified)
         lows.append(bottom)
         highs.append(top)
         ties = ties or bottom != top
@@ -174,7 +182,7 @@ def layer_oracle(
             products = (bottom[k] * rate, top[k] * rate)
             low[k] += min(products) * (piece.end - piece.start)
             high[k] += max(products) * (piece.end - piece.start)
-    _record(inner, target, pieces[-1], fmpq(1), at, lows, highs)
+    _record(inner, target, pieces[-1], fmpq(1), at, lows, highs, rectified)
     scores = [p.forms[-1].at(t)[target] for p, t in ((whole[-1], fmpq(1)), (whole[0], ZERO))]
     mids = [to_float((a + b) / 2) for a, b in zip(low, high, strict=True)]
     halves = [to_float((b - a) / 2) for a, b in zip(low, high, strict=True)]
@@ -183,8 +191,8 @@ def layer_oracle(
         radius=tuple((h + abs(m) * 2.0**-52) * SLACK for h, m in zip(halves, mids, strict=True)),
         variation=tuple(to_float(max(_total(lows, k), _total(highs, k))) * SLACK for k in range(size)),
         speed=tuple(to_float(v) for v in speed),
-        slope=tuple(_slopes(network, target, layer).tolist()),
-        reach=tuple(_magnitudes(network, x, baseline)[layer].tolist()),
+        slope=tuple(steepest(network, target, layer).tolist()),
+        reach=tuple(magnitudes(network, x, baseline)[layer].tolist()),
         difference=to_float(scores[0] - scores[1]),
         cut=is_cut(network, layer),
         operations=operations(network),
@@ -193,38 +201,27 @@ def layer_oracle(
     )
 
 
+def _gradient(
+    network: Network, states: Sequence[State], target: int, at: int, rectified: bool
+) -> tuple[Vector, Vector]:
+    bottom, top = gradient(network, states, target, at)
+    return ([max(v, ZERO) for v in bottom], [max(v, ZERO) for v in top]) if rectified else (bottom, top)
+
+
 def _record(
-    network: Network, target: int, piece: Piece, t: fmpq, at: int, lows: list[Vector], highs: list[Vector]
+    network: Network,
+    target: int,
+    piece: Piece,
+    t: fmpq,
+    at: int,
+    lows: list[Vector],
+    highs: list[Vector],
+    rectified: bool,
 ) -> None:
-    bottom, top = gradient(network, states_at(network, piece, t), target, at)
+    bottom, top = _gradient(network, states_at(network, piece, t), target, at, rectified)
     lows.append(bottom)
     highs.append(top)
 
 
 def _total(levels: list[Vector], k: int) -> fmpq:
     return sum((abs(b[k] - a[k]) for a, b in zip(levels[:-1], levels[1:], strict=True)), ZERO)
-
-
-@dataclass(frozen=True)
-class MapReach:
-    """Grad-CAM's raw map at a point: a bound of what its sums may reach, and its exact largest value."""
-
-    reach: float
-    largest: float
-    operations: int
-
-
-@lru_cache(maxsize=256)
-def map_reach(network: Network, target: int, x: tuple[float, ...], layer: int) -> MapReach:
-    """Bounds for maps relu(Σ_k w_k A^k) whose weights are means of gradients (`CAM.grad_cam_linear_head` and kin)."""
-    shape = network.shapes[layer]
-    channels, pixels = shape[0], shape[1] * shape[2]
-    (piece,) = restrict(network, x, x)
-    values = np.array([to_float(v) for v in piece.forms[layer].constant]).reshape(channels, pixels)
-    bottom, top = gradient(network, piece.states, target, layer)
-    slopes = np.array([to_float((a + b) / 2) for a, b in zip(bottom, top, strict=True)]).reshape(channels, pixels)
-    bounds = _slopes(network, target, layer).reshape(channels, pixels)
-    sizes = _magnitudes(network, x, x)[layer].reshape(channels, pixels)
-    raw = np.maximum(np.einsum("k,kp->p", slopes.mean(axis=1), values), 0.0)
-    reach = np.einsum("k,kp->p", bounds.max(axis=1), sizes)
-    return MapReach(float(reach.max()), float(raw.max()), operations(network) + channels + 2 * pixels)

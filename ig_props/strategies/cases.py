@@ -20,6 +20,7 @@ LATTICE = (1.0, 0.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1.5, -1.5, 0.25, -2.
 STEPS = (8, 16, 5, 2, 3, 4, 1, 7, 10, 20, 25, 32, 33, 50, 64, 100, 130, 257)
 FEW_STEPS = (8, 5, 2, 3, 4, 1, 7, 10, 16, 20, 33)
 """Enough for claims that are not about the rule."""
+MOST_STEPS = 260
 VECTORS = ((2,), (1,), (3,), (5,))
 SEQUENCES = ((2, 3), (3, 2))
 IMAGES = ((1, 2, 3), (2, 3, 2), (1, 3, 3), (3, 2, 4))
@@ -32,8 +33,8 @@ class Space:
 
     families: strategies of networks by shape and number of classes. images, batches: whether such inputs are wanted.
     situations: whether odd situations are drawn; often: half the time instead of now and then. precise: only float64.
-    steps: admissible numbers of steps. far: whether points far out are drawn, where smooth units saturate.
-    rows: batch sizes.
+    steps: admissible numbers of steps, any_steps: half the time any number up to `MOST_STEPS`. far: whether points far
+    out are drawn, where smooth units saturate. rows: batch sizes.
     """
 
     families: tuple[nets.Family, ...] = (nets.piecewise_linear,)
@@ -45,6 +46,7 @@ class Space:
     shapes: tuple[Shape, ...] = VECTORS
     often: bool = False
     far: bool = True
+    any_steps: bool = False
     rows: tuple[int, ...] = (1, 1, 2, 3, 5, 9)
     max_classes: int = 4
 
@@ -90,6 +92,14 @@ def admissible_steps(traits: Traits, steps: Sequence[int] = STEPS) -> list[int]:
     return [n for n in steps if n >= traits.min_steps] or [max(traits.min_steps, max(steps))]
 
 
+def _steps(traits: Traits, space: Space) -> st.SearchStrategy[int]:
+    usual = choice(tuple(admissible_steps(traits, space.steps)))
+    if not space.any_steps or traits.min_steps > MOST_STEPS:
+        return usual
+    every = st.integers(max(1, traits.min_steps), MOST_STEPS)
+    return choice((False, True)).flatmap(lambda other: every if other else usual)
+
+
 @st.composite
 def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: int, rows: int) -> Situation:
     """A situation within what the attributor accepts; most draws are odd in one or two respects only."""
@@ -122,6 +132,7 @@ def situations(draw: Draw, traits: Traits, space: Space, shape: Shape, classes: 
         chunk=draw(chunks),
         no_grad=flag(),
         training=flag("train-mode"),
+        modal=flag(),
         inplace=flag("inplace"),
         shared="shared-modules" in accepts and draw(choice((False, True))),
         frozen=flag(),
@@ -163,7 +174,7 @@ def around(draw: Draw, network: Network, traits: Traits, space: Space) -> Case:
         targets = (draw(st.integers(0, network.classes - 1)),) * rows
     else:
         targets = tuple(draw(st.integers(0, network.classes - 1)) for _ in range(rows))
-    n_steps = draw(choice(tuple(admissible_steps(traits, space.steps)))) if traits.has_steps else 50
+    n_steps = draw(_steps(traits, space)) if traits.has_steps else 50
     case = Case(network, inputs, starts, targets, n_steps, situation)
     return replace(case, situation=settled(case))
 

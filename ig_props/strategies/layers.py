@@ -32,7 +32,10 @@ def layer_cases(draw: st.DrawFn, traits: Traits, space: Space) -> Case:
         images = draw(st.sampled_from((False, False, True)))
     shape = draw(st.sampled_from([s for s in IMAGES if s[1] > 1] if images else VECTORS))
     classes = draw(st.integers(1, space.max_classes))
-    family = nets.convolutional if images else nets.layered
+    usual = nets.convolutional if images else nets.layered
+    # maps that are enlarged to the image keep their size where the layer has the image's
+    other = nets.pointwise if traits.stage == "normalized" and images else usual
+    family = draw(nets.choice((usual, nets.affine_layers, other, other)))
     network = draw(family(shape, classes).filter(lambda n: bool(candidates(n, traits))))
     case = draw(around(network, traits, space))
     layer = draw(st.sampled_from(candidates(network, traits)))

@@ -40,6 +40,7 @@ WEIGHTS = (1.0, -1.0, 0.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1.5, -1.5, 0.25, -0.
 BIASES = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -1.5, 0.25)
 SCALES = (1.0,) * 8 + (2.0**-8, 2.0**8, 2.0**-22, 2.0**22, 2.0**-40)
 GATES: tuple[Op, ...] = (Relu(), Relu(), LeakyRelu(0.25), Abs())
+KERNELS = ((2, 2), (1, 2), (2, 1))
 CURVES: tuple[Op, ...] = (Tanh(), Sigmoid(), Softplus(), Gelu())
 
 
@@ -160,12 +161,26 @@ def affine(draw: Draw, shape: Shape, classes: int) -> Network:
 
 
 @st.composite
+def affine_layers(draw: Draw, shape: Shape, classes: int) -> Network:
+    """Two or three affine maps in a row, a convolution first on images: every layer integral is exact at any n."""
+    b = Builder(shape)
+    if len(shape) == 3:
+        b.add(Flatten(), b.add(conv_op(draw, shape[0], draw(st.integers(1, 2)), draw(choice(KERNELS)), (0, 0)), 0))
+    else:
+        b.add(affine_op(draw, math.prod(shape), draw(st.integers(1, 3))), _flat_input(b))
+        if draw(choice((False, True))):
+            b.add(affine_op(draw, math.prod(b.last_shape()), draw(st.integers(1, 3))), len(b.nodes))
+    b.add(affine_op(draw, math.prod(b.last_shape()), classes, scale=draw(choice(SCALES))), len(b.nodes))
+    return b.build()
+
+
+@st.composite
 def convolutional(draw: Draw, shape: Shape, classes: int, gates: tuple[Op, ...] = GATES) -> Network:
     """A convolution, a gate, perhaps a pooling, and an affine head on images."""
     b = Builder(shape)
     channels = draw(st.integers(1, 2))
     padding = draw(choice(((0, 0), (1, 1))))
-    kernel = draw(choice(((2, 2), (1, 2), (2, 1))))
+    kernel = draw(choice(KERNELS))
     value = b.add(conv_op(draw, shape[0], channels, kernel, padding), 0)
     value = b.add(draw(choice(gates)), value)
     out = b.last_shape()
@@ -177,6 +192,18 @@ def convolutional(draw: Draw, shape: Shape, classes: int, gates: tuple[Op, ...] 
         out = b.last_shape()
     value = b.add(Flatten(), value)
     b.add(affine_op(draw, math.prod(out), classes, scale=draw(choice(SCALES))), value)
+    return b.build()
+
+
+@st.composite
+def pointwise(draw: Draw, shape: Shape, classes: int) -> Network:
+    """A convolution of single pixels, with a gate or none, and an affine head: the layer has the image's size."""
+    b = Builder(shape)
+    value = b.add(conv_op(draw, shape[0], draw(st.integers(1, 3)), (1, 1), (0, 0)), 0)
+    if draw(choice((True, False))):
+        value = b.add(draw(choice(GATES)), value)
+    out = b.last_shape()
+    b.add(affine_op(draw, math.prod(out), classes, scale=draw(choice(SCALES))), b.add(Flatten(), value))
     return b.build()
 
 

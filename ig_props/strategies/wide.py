@@ -13,6 +13,7 @@ from ig_props.strategies.cases import LATTICE, Space, admissible_steps, situatio
 FEATURES = (40, 300, 1500)
 CLASSES = (12, 130, 300)
 ROWS = (17, 33, 70)
+KINDS = ("features", "classes", "rows")
 
 
 def _tiled(values: list[float], size: int) -> tuple[float, ...]:
@@ -20,9 +21,9 @@ def _tiled(values: list[float], size: int) -> tuple[float, ...]:
 
 
 @st.composite
-def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool) -> Case:
+def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool, kinds: tuple[str, ...] = KINDS) -> Case:
     """One of features, classes and rows is large; `curved` puts one rectified unit between input and scores."""
-    large = draw(nets.choice(("features", "classes", "rows")))
+    large = draw(nets.choice(kinds))
     size = draw(nets.choice(FEATURES)) if large == "features" else 2
     classes = draw(nets.choice(CLASSES)) if large == "classes" else 2
     rows = draw(nets.choice(ROWS)) if large == "rows" and "batches" in traits.accepts else 1
@@ -45,7 +46,8 @@ def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool) -> C
     situation = draw(situations(traits, space, network.input_shape, classes, rows))
     first = draw(st.integers(0, classes - 1))
     step = 0 if situation.target == "int" or "mixed-targets" not in traits.accepts else 1
-    targets = tuple((first + step * k) % classes for k in range(rows))
+    # counted in ones of k, so that no split into equal parts repeats the targets
+    targets = tuple((first + step * k.bit_count()) % classes for k in range(rows))
     steps = [n for n in admissible_steps(traits, space.steps) if n * rows * size <= 400_000]
     n_steps = (
         draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else max(50, traits.min_steps)

@@ -17,12 +17,13 @@ class Control:
     subject: Callable[..., Any]
     unusual: str
     as_: str = "ig"
+    stage: str | None = None
 
 
 CONTROLS: dict[str, Control] = {}
 
 
-def control(unusual: str, as_: str = "ig") -> Callable[[Subject], Subject]:
+def control(unusual: str, as_: str = "ig", stage: str | None = None) -> Callable[[Subject], Subject]:
     """Registers a function or a class as a control and makes what is unusual about it its docstring."""
 
     def register(subject: Subject) -> Subject:
@@ -33,7 +34,7 @@ def control(unusual: str, as_: str = "ig") -> Callable[[Subject], Subject]:
         if name in CONTROLS:
             raise ValueError(f"control {name} is defined twice")
         subject.__doc__ = unusual
-        CONTROLS[name] = Control(name, subject, unusual, as_)
+        CONTROLS[name] = Control(name, subject, unusual, as_, stage)
         return subject
 
     return register

@@ -30,13 +30,14 @@ class Mutant:
     defect: str
     blunt: bool = False
     as_: str = "ig"
+    stage: str | None = None
 
 
 MUTANTS: dict[str, Mutant] = {}
 
 
 def mutant(
-    *, refuted_by: tuple[str, ...], defect: str, blunt: bool = False, as_: str = "ig"
+    *, refuted_by: tuple[str, ...], defect: str, blunt: bool = False, as_: str = "ig", stage: str | None = None
 ) -> Callable[[Subject], Subject]:
     """Registers a function or a class as a mutant and makes the defect its docstring."""
 
@@ -48,7 +49,7 @@ def mutant(
         if name in MUTANTS:
             raise ValueError(f"mutant {name} is defined twice")
         subject.__doc__ = defect
-        MUTANTS[name] = Mutant(name, subject, refuted_by, defect, blunt, as_)
+        MUTANTS[name] = Mutant(name, subject, refuted_by, defect, blunt, as_, stage)
         return subject
 
     return register

@@ -1,0 +1,133 @@
+"""What are the heat maps of the Grad-CAM family, by their published formulas, stage by stage?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ig_props.methods.integrated_gradients import chosen
+
+Score = Callable[[Tensor, int | Tensor | None], Tensor]
+"""Scores [N] from the model's output [N, classes] and a target; the logit of the target unless told otherwise."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """The stages of a map: weights [N, C], combined Σ_k w_k A^k [N, H, W] and what follows from it."""
+
+    weights: Tensor
+    combined: Tensor
+
+    @property
+    def rectified(self) -> Tensor:
+        """relu(Σ_k w_k A^k), the raw map [N, H, W] in the unit of the score."""
+        return self.combined.relu()
+
+    @property
+    def normalized(self) -> Tensor:
+        """The raw map divided by its maximum, sample by sample; a map that is zero stays zero."""
+        top = self.rectified.amax(dim=(1, 2), keepdim=True)
+        return self.rectified / torch.where(top > 0, top, torch.ones_like(top))
+
+    def resized(self, height: int, width: int) -> Tensor:
+        """The normalised map, bilinearly at another size [N, height, width]."""
+        size = (height, width)
+        return nn.functional.interpolate(self.normalized[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def layer_and_gradient(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, target: int | Tensor | None, score: Score = chosen
+) -> tuple[Tensor, Tensor]:
+    """The layer's output A [N, C, H, W] and the score's gradient by it; nothing is left changed, whatever happens.
+
+    Raises ValueError when the layer is not called exactly once or its output is no such tensor.
+    """
+    seen: list[Tensor] = []
+
+    def cut(module: nn.Module, args: tuple[Any, ...], output: Any) -> Tensor:
+        if not isinstance(output, Tensor) or output.dim() != 4:
+            raise ValueError("layer must return one tensor [N, C, H, W]")
+        seen.append(output.detach().clone().requires_grad_(True))
+        # a copy goes on, so that an in-place layer behind does not overwrite what is kept
+        return seen[-1].clone()
+
+    handle = layer.register_forward_hook(cut)
+    try:
+        with torch.enable_grad():
+            total = score(model(inputs.detach().clone()), target).sum()
+    finally:
+        handle.remove()
+    if len(seen) != 1:
+        raise ValueError(f"layer was called {len(seen)} times in one forward pass; exactly one call is needed")
+    (gradient,) = torch.autograd.grad(total, seen[0], materialize_grads=True)
+    return seen[0].detach(), gradient
+
+
+def _combined(weights: Tensor, values: Tensor) -> HeatMap:
+    return HeatMap(weights, torch.einsum("nk,nkij->nij", weights, values))
+
+
+def grad_cam(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, target: int | Tensor | None = None, score: Score = chosen
+) -> HeatMap:
+    """w_k = mean_ij ∂S/∂A^k_ij (1610.02391 equation 1)."""
+    values, gradient = layer_and_gradient(model, layer, inputs, target, score)
+    return _combined(gradient.mean(dim=(2, 3)), values)
+
+
+def grad_cam_positive(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, target: int | Tensor | None = None, score: Score = chosen
+) -> HeatMap:
+    """w_k = mean_ij relu(∂S/∂A^k_ij) (2205.10838)."""
+    values, gradient = layer_and_gradient(model, layer, inputs, target, score)
+    return _combined(gradient.relu().mean(dim=(2, 3)), values)
+
+
+def grad_cam_plus_plus(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, target: int | Tensor | None = None, score: Score = chosen
+) -> HeatMap:
+    """w_k = Σ_ij α relu(g) with α = 1/(2 + g ΣA^k) where g ≠ 0 (1710.11063 equation 19, `CAM.plus_plus_alpha`)."""
+    values, gradient = layer_and_gradient(model, layer, inputs, target, score)
+    alpha = 1.0 / (2.0 + gradient * values.sum(dim=(2, 3), keepdim=True))
+    positive = torch.where(gradient > 0, alpha * gradient, torch.zeros_like(gradient))
+    return _combined(positive.sum(dim=(2, 3)), values)
+
+
+def rsi_grad_cam(
+    model: nn.Module,
+    layer: nn.Module,
+    inputs: Tensor,
+    baselines: Tensor | None = None,
+    target: int | Tensor | None = None,
+    n_steps: int = 50,
+    *,
+    signed: bool = False,
+    score: Score = chosen,
+) -> HeatMap:
+    """w_k = mean_ij ∫ relu(∂S/∂A^k_ij) dA^k_ij by the trapezoidal sum over n_steps + 1 points (2205.10900).
+
+    `signed` leaves the gradients as they are (`RSI.grad_cam_definition`). Raises ValueError for n_steps below 1 and
+    baselines of another shape than the inputs.
+    """
+    start = torch.zeros_like(inputs) if baselines is None else baselines.detach()
+    if start.shape != inputs.shape:
+        raise ValueError(f"baselines has shape {list(start.shape)}; the inputs' {list(inputs.shape)} is needed")
+    if n_steps < 1:
+        raise ValueError(f"n_steps must be at least 1, given {n_steps}")
+    before: tuple[Tensor, Tensor] | None = None
+    total: Tensor | None = None
+    for k in range(n_steps + 1):
+        point = inputs.detach() if k == n_steps else start + k / n_steps * (inputs.detach() - start)
+        values, gradient = layer_and_gradient(model, layer, point, target, score)
+        slope = gradient if signed else gradient.relu()
+        if before is not None:
+            cell = (before[1] + slope) / 2 * (values - before[0])
+            total = cell if total is None else total + cell
+        before = values, slope
+    assert before is not None
+    assert total is not None
+    return _combined(total.mean(dim=(2, 3)), before[0])
