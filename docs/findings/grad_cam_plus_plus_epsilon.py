@@ -1,6 +1,6 @@
 """pytorch-grad-cam, GradCAMPlusPlus: a constant of 1e-6 in alpha's denominator outweighs small gradients.
 
-alpha = 1 / (2 + g ΣA) with ΣA = 50 and ever smaller gradients g. Claims on Grad-CAM++ are still to come. Exits 0 while
+alpha = 1 / (2 + g ΣA) with ΣA = 50 and ever smaller gradients g. The claim is `CAM.definition`. Exits 0 while
 this is so, 1 when it is not.
 """
 

@@ -1,7 +1,7 @@
 """torchcam, GradCAMpp: the division that makes alpha is lost, so the weights are the sums of g^2 relu(g).
 
-One convolution (A = 1 and A = 2 on 2 x 2 pixels) and a linear head with gradients 3 and 1. Claims on Grad-CAM++ are still
-to come. Exits 0 while this is so, 1 when it is not.
+One convolution (A = 1 and A = 2 on 2 x 2 pixels) and a linear head with gradients 3 and 1. The claim is
+`CAM.definition`. Exits 0 while this is so, 1 when it is not.
 """
 
 import sys

@@ -52,11 +52,11 @@ def read(attributor: Attributor, case: Case, prepared: Prepared, raw: object) ->
     return numbers(parts_of(raw, [(rows, *case.network.shapes[case.layer])], False))
 
 
-def answer(attributor: Attributor, case: Case, prepared: Prepared | None = None) -> np.ndarray:
+def answer(attributor: Attributor, case: Case, prepared: Prepared | None = None, seed: int = 0) -> np.ndarray:
     """[N, M] answer of an attributor of any kind on a case, the model built afresh unless given."""
     prepared = prepared or prepare(case)
     with sheltered():
-        seed_everything()
+        seed_everything(seed)
         return read(attributor, case, prepared, invoke(attributor, prepared.call, case.situation.no_grad))
 
 

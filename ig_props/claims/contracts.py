@@ -85,7 +85,19 @@ def batch_independence(attributor: Attributor, case: Case) -> Outcome:
     rows = looked_at(len(case.inputs))
     together = answer(attributor, case)[rows]
     alone = [answer(attributor, single(case, row))[0] for row in rows]
-    return alike(attributor, case, together, np.array(alone), "the same sample in a batch of its own", rows)
+    outcome = alike(attributor, case, together, np.array(alone), "the same sample in a batch of its own", rows)
+    return unless_random(attributor, case, outcome)
+
+
+def unless_random(attributor: Attributor, case: Case, outcome: Outcome) -> Outcome:
+    """Samples of a batch get random numbers of their own: where those matter, nothing is shown about batches."""
+    if outcome.verdict is not Verdict.REFUTED or "random" not in attributor.traits.accepts:
+        return outcome
+    one = single(case, 0)
+    again = alike(attributor, one, answer(attributor, one, seed=1), answer(attributor, one), "another seed")
+    if again.verdict is not Verdict.REFUTED:
+        return outcome
+    return Outcome(Verdict.INCONCLUSIVE, "the answer depends on the seed by more than the rule explains")
 
 
 def looked_at(rows: int) -> list[int]:
@@ -108,7 +120,7 @@ def mixed_targets(attributor: Attributor, case: Case) -> Outcome:
         one = single(case, row)
         alone.append(answer(attributor, replace(one, situation=replace(one.situation, target="int")))[0])
     how = "the same sample alone with its target as an int"
-    return alike(attributor, case, mixed, np.array(alone), how, rows)
+    return unless_random(attributor, case, alike(attributor, case, mixed, np.array(alone), how, rows))
 
 
 def _several(accept: str) -> Callable[[Traits], st.SearchStrategy[Case] | None]:

@@ -21,6 +21,8 @@ STEPS = (8, 16, 5, 2, 3, 4, 1, 7, 10, 20, 25, 32, 33, 50, 64, 100, 130, 257)
 FEW_STEPS = (8, 5, 2, 3, 4, 1, 7, 10, 16, 20, 33)
 """Enough for claims that are not about the rule."""
 MOST_STEPS = 260
+MOST_CALLS = 256
+"""Forward passes that chunks may cut a call into; slow code would not answer in time."""
 VECTORS = ((2,), (1,), (3,), (5,))
 SEQUENCES = ((2, 3), (3, 2))
 IMAGES = ((1, 2, 3), (2, 3, 2), (1, 3, 3), (3, 2, 4))
@@ -175,6 +177,8 @@ def around(draw: Draw, network: Network, traits: Traits, space: Space) -> Case:
     else:
         targets = tuple(draw(st.integers(0, network.classes - 1)) for _ in range(rows))
     n_steps = draw(_steps(traits, space)) if traits.has_steps else 50
+    if situation.chunk and n_steps * rows > MOST_CALLS * situation.chunk:
+        situation = replace(situation, chunk=0)
     case = Case(network, inputs, starts, targets, n_steps, situation)
     return replace(case, situation=settled(case))
 

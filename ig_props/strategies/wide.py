@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Traits
 from ig_props.claims.case import Case
 from ig_props.networks.network import Affine, Network, Node, Relu
 from ig_props.strategies import networks as nets
-from ig_props.strategies.cases import LATTICE, Space, admissible_steps, situations
+from ig_props.strategies.cases import LATTICE, MOST_CALLS, Space, admissible_steps, situations
 
 FEATURES = (40, 300, 1500)
 CLASSES = (12, 130, 300)
@@ -52,4 +54,6 @@ def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool, kind
     n_steps = (
         draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else max(50, traits.min_steps)
     )
+    if situation.chunk and n_steps * rows > MOST_CALLS * situation.chunk:
+        situation = replace(situation, chunk=0)
     return Case(network, inputs, starts, targets, n_steps, situation)

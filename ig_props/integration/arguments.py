@@ -1,0 +1,138 @@
+"""What was asked for? Inputs, baselines and targets in one form, or one clear sentence."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ig_props.methods.integrated_gradients import chosen
+
+Tensors = tuple[Tensor, ...]
+Score = Callable[[Tensor, int | Tensor | None], Tensor]
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Segments from starts to ends, [N, *shape] each, and the scores whose gradient is integrated.
+
+    forward takes rows of points and gives the model's output; targets are repeated for every point of a sample.
+    """
+
+    forward: Callable[..., Tensor]
+    starts: Tensors
+    ends: Tensors
+    target: int | Tensor | None
+    score: Score
+
+    @property
+    def count(self) -> int:
+        return self.ends[0].shape[0]
+
+    @property
+    def differences(self) -> Tensors:
+        return tuple(b - a for a, b in zip(self.starts, self.ends, strict=True))
+
+    def scores(self, rows: Tensors, samples: Tensor | int) -> Tensor:
+        """Scores [R] of rows; samples: the sample of every row, or how many points of each sample there are."""
+        target = self.target
+        if isinstance(target, Tensor):
+            target = target.repeat(samples) if isinstance(samples, int) else target[samples]
+        scores = self.score(self.forward(*rows), target)
+        if scores.shape != (rows[0].shape[0],):
+            given = list(scores.shape)
+            raise ValueError(f"score gives {given} for {rows[0].shape[0]} points; one number per point is needed")
+        return scores
+
+    def points(self, t: Tensor) -> Tensors:
+        """Points of all samples at parameters [K], as rows [K·N, …], all samples of the first parameter first."""
+        found = []
+        for a, b in zip(self.starts, self.ends, strict=True):
+            share = t.to(a.dtype).view(-1, *[1] * a.dim())
+            found.append(torch.lerp(a[None], b[None], share).flatten(0, 1))
+        return tuple(found)
+
+    def at(self, samples: Tensor, t: Tensor) -> Tensors:
+        """One point [R] of each given sample."""
+        found = []
+        for a, b in zip(self.starts, self.ends, strict=True):
+            share = t.to(a.dtype).view(-1, *[1] * (a.dim() - 1))
+            found.append(torch.lerp(a[samples], b[samples], share))
+        return tuple(found)
+
+
+def as_tuple(value: Tensor | Sequence[Tensor], name: str) -> Tensors:
+    parts = (value,) if isinstance(value, Tensor) else tuple(value) if isinstance(value, tuple | list) else None
+    if not parts or not all(isinstance(p, Tensor) for p in parts):
+        raise TypeError(f"{name} must be a tensor or a tuple of tensors, given {type(value).__name__}")
+    return parts
+
+
+def _starts(ends: Tensors, baselines: object) -> Tensors:
+    if baselines is None:
+        return tuple(torch.zeros_like(x) for x in ends)
+    if isinstance(baselines, int | float) and not isinstance(baselines, bool):
+        return tuple(torch.full_like(x, float(baselines)) for x in ends)
+    parts = as_tuple(baselines, "baselines")  # type: ignore[arg-type]
+    if len(parts) != len(ends):
+        raise ValueError(f"baselines has {len(parts)} tensors; as many as inputs, {len(ends)}, are needed")
+    found = []
+    for x, b in zip(ends, parts, strict=True):
+        if b.shape != x.shape and b.shape != (1, *x.shape[1:]):
+            raise ValueError(
+                f"baselines has shape {list(b.shape)}; the inputs' {list(x.shape)} or one row of it is needed"
+            )
+        if b.device != x.device or b.dtype != x.dtype:
+            raise ValueError(f"baselines is {b.dtype} on {b.device}; the inputs' {x.dtype} on {x.device} is needed")
+        found.append(b.detach().expand_as(x))
+    return tuple(found)
+
+
+def segments(
+    model: nn.Module,
+    inputs: Tensor | Sequence[Tensor],
+    baselines: object = None,
+    target: int | Tensor | None = None,
+    score: Score = chosen,
+) -> Segments:
+    """Checked arguments; TypeError or ValueError in one sentence that names what does not fit."""
+    ends = tuple(x.detach() for x in as_tuple(inputs, "inputs"))
+    for x in ends:
+        if not x.is_floating_point():
+            raise TypeError(f"inputs must be of a floating dtype, given {x.dtype}; convert them with .float()")
+        if x.dim() < 1 or x.shape[0] != ends[0].shape[0] or x.shape[0] == 0:
+            raise ValueError(f"inputs must be [N, …] with one N of at least 1, given {[list(p.shape) for p in ends]}")
+    starts = _starts(ends, baselines)
+    for name, parts in (("inputs", ends), ("baselines", starts)):
+        if not all(bool(torch.isfinite(p).all()) for p in parts):
+            raise ValueError(f"{name} must be finite; there is a NaN or an infinity in it")
+    if isinstance(target, Tensor):
+        if target.is_floating_point() or target.shape not in ((), (1,), (ends[0].shape[0],)):
+            raise ValueError(
+                f"target must be whole numbers [{ends[0].shape[0]}], given {target.dtype} of shape {list(target.shape)}"
+            )
+        target = target.detach().to(ends[0].device).reshape(-1).expand(ends[0].shape[0])
+    elif target is not None and (isinstance(target, bool) or not isinstance(target, int)):
+        raise TypeError(f"target must be an int, a tensor of whole numbers or None, given {type(target).__name__}")
+    if any(isinstance(m, BATCH_NORMS) and m.training for m in model.modules()):
+        warnings.warn(
+            "the model has batch norm in train mode: samples and points on their paths influence one another, and "
+            "running statistics change; call model.eval() first",
+            stacklevel=3,
+        )
+    # a copy, so that a model that begins in place does not overwrite the points
+    return Segments(lambda *rows: model(*(r.clone() for r in rows)), starts, ends, target, score)
+
+
+def positive(value: float | None, name: str) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(f"{name} must be positive, given {value}")
+
+
+def whole(value: int | None, name: str) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"{name} must be a whole number of at least 1, given {value!r}")

@@ -1,0 +1,246 @@
+"""Where on its segments does a piecewise-linear model bend? All breakpoints, node by node through its traced graph.
+
+Between two breakpoints every value computed so far is affine in t, so that the next node's kinks are found by linear
+interpolation (`EXACT.piecewise_linear`; 1908.06214).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from ig_props.integration.structure import Structure, rectifier, thresholds
+
+Env = dict[fx.Node, Any]
+NOISE = 64.0
+"""Sign changes of values below so many roundings of the largest one are taken for noise; they move no attribution by
+more than rounding does."""
+
+
+class TooManyPieces(Exception):
+    """The segments have more pieces than were allowed."""
+
+
+@dataclass(eq=False)
+class _Task:
+    """Rows [M] of points, ordered along their segments, with every value that is still needed, before a node."""
+
+    node: fx.Node
+    sample: Tensor
+    t: Tensor
+    env: Env
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """Pieces of all segments: the sample of each, and where it begins and ends, [K]."""
+
+    sample: Tensor
+    start: Tensor
+    end: Tensor
+
+    @property
+    def most(self) -> int:
+        """The largest number of pieces of a sample."""
+        return int(torch.bincount(self.sample).max())
+
+
+def _last_uses(graph: fx.Graph) -> dict[fx.Node, int]:
+    """The place of the last node that needs each value; what a size was read from is kept as long as the size."""
+    place = {node: k for k, node in enumerate(graph.nodes)}
+    last = dict(place)
+    for node in graph.nodes:
+        for used in node.all_input_nodes:
+            last[used] = max(last[used], place[node])
+    for node in reversed(list(graph.nodes)):
+        if _may_be_size(node):
+            for used in node.all_input_nodes:
+                last[used] = max(last[used], last[node])
+    return last
+
+
+def _may_be_size(node: fx.Node) -> bool:
+    return (
+        (node.op == "call_method" and node.target in ("size", "dim"))
+        or (node.op == "call_function"
+        and (node.target in (getattr,) or getattr(node.target, "__module__", "") == "_operator"))
+    )
+
+
+class _Walk:
+    def __init__(self, structure: Structure, limit: int, elements: int) -> None:
+        assert structure.graph is not None
+        self.module, self.kinks = structure.graph, set(structure.kinks)
+        self.nodes: list[fx.Node] = list(self.module.graph.nodes)
+        self.place = {node: k for k, node in enumerate(self.nodes)}
+        self.last = _last_uses(self.module.graph)
+        self.limit, self.elements = limit, elements
+        self.interpreter = fx.Interpreter(self.module)
+
+    def run(self, starts: tuple[Tensor, ...], ends: tuple[Tensor, ...]) -> Pieces:
+        count = starts[0].shape[0]
+        sample = torch.arange(count, device=starts[0].device).repeat_interleave(2)
+        t = torch.tensor([0.0, 1.0], dtype=torch.float64, device=sample.device).repeat(count)
+        env: Env = {}
+        holders = [node for node in self.nodes if node.op == "placeholder"]
+        for node, a, b in zip(holders, starts, ends, strict=False):
+            env[node] = torch.stack([a, b], dim=1).flatten(0, 1)
+        for node in holders[len(starts) :]:
+            env[node] = node.args[0] if node.args else None
+        stack = [_Task(self.nodes[0], sample, t, env)]
+        done: list[tuple[Tensor, Tensor, Tensor]] = []
+        total = 0
+        while stack:
+            task = stack.pop()
+            parts = self._advance(task, stack)
+            if parts is not None:
+                total += parts[0].numel()
+                done.append(parts)
+            if total + sum(s.t.numel() for s in stack) > self.limit + 2 * count:
+                raise TooManyPieces(f"more than {self.limit} pieces")
+        sample, start, end = (torch.cat(list(v)) for v in zip(*done, strict=True))
+        return Pieces(sample, start, end)
+
+    def _advance(self, task: _Task, stack: list[_Task]) -> tuple[Tensor, Tensor, Tensor] | None:
+        for node in self.nodes[self.place[task.node] :]:
+            if node.op == "placeholder":
+                continue
+            if node.op == "output":
+                break
+            while node.name in self.kinks:
+                halves = self._halved(task, node)
+                if halves is not None:
+                    stack += halves
+                    return None
+                found = next(self._bends(task, node), None)
+                if found is None:
+                    break
+                self._insert(task, node, *found)
+                if task.t.numel() > self.limit + 2:
+                    raise TooManyPieces(f"more than {self.limit} pieces")
+            task.env[node] = self._value(task, node)
+            here = self.place[node]
+            for known in [k for k in task.env if self.last[k] <= here]:
+                del task.env[known]
+        inside = (task.sample[1:] == task.sample[:-1]) & (task.t[1:] > task.t[:-1])
+        return task.sample[:-1][inside], task.t[:-1][inside], task.t[1:][inside]
+
+    def _halved(self, task: _Task, node: fx.Node) -> list[_Task] | None:
+        """The rows in two halves with one row in common, when all values together are more than is kept at a time."""
+        size = sum(v.numel() for v in task.env.values() if isinstance(v, Tensor))
+        rows = task.t.numel()
+        if size <= self.elements or rows <= 4:
+            return None
+        middle = rows // 2
+        parts = []
+        for rows_of in (slice(middle, None), slice(0, middle + 1)):
+            env = {
+                k: v[rows_of].clone() if isinstance(v, Tensor) and v.dim() and v.shape[0] == rows else v
+                for k, v in task.env.items()
+            }
+            part = _Task(node, task.sample[rows_of], task.t[rows_of], env)
+            self._refresh(part, node)
+            parts.append(part)
+        return parts
+
+    def _value(self, task: _Task, node: fx.Node) -> Any:
+        if node.name in self.kinks:
+            function = rectifier(node, self.module)
+            if function is not None:
+                return function(task.env[node.all_input_nodes[0]])
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: task.env[n])
+        if node.op == "call_function" and getattr(node.target, "__name__", "") in ("iadd", "isub", "imul"):
+            return getattr(torch, node.target.__name__[1:])(*args)  # type: ignore[union-attr]
+        return getattr(self.interpreter, node.op)(node.target, args, kwargs)
+
+    def _refresh(self, task: _Task, node: fx.Node) -> None:
+        """Sizes depend on the number of rows."""
+        for known in sorted(task.env, key=self.place.__getitem__):
+            if known.op != "placeholder" and _may_be_size(known) and not isinstance(task.env[known], Tensor):
+                task.env[known] = self._value(task, known)
+
+    def _bends(self, task: _Task, node: fx.Node) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows after which a kink lies, and at which fraction of the way to the next row."""
+        values = task.env[node.all_input_nodes[0]]
+        joined = task.sample[1:] == task.sample[:-1]
+        if rectifier(node, self.module) is None:
+            module = self.module.get_submodule(str(node.target))
+            assert isinstance(module, nn.MaxPool2d)
+            a, b = _overtaking(values, module, joined)
+            yield from _between(a, b, values)
+            return
+        flat = values.flatten(1)
+        for c in thresholds(node, self.module):
+            v = flat - c if c else flat
+            change = (v[:-1] * v[1:] < 0) & joined[:, None]
+            rows, units = change.nonzero(as_tuple=True)
+            yield from _fractions(rows, v[rows, units], v[rows + 1, units], values)
+
+    def _insert(self, task: _Task, node: fx.Node, rows: Tensor, share: Tensor) -> None:
+        count = task.t.numel()
+        before = torch.arange(count, device=task.t.device)
+        place, part = torch.cat([before, rows]), torch.cat([torch.zeros_like(task.t), share.to(torch.float64)])
+        order = torch.argsort(part, stable=True)
+        order = order[torch.argsort(place[order], stable=True)]
+
+        def spread(v: Tensor) -> Tensor:
+            weight = share.to(v.dtype).view(-1, *[1] * (v.dim() - 1))
+            return torch.cat([v, torch.lerp(v[rows], v[rows + 1], weight)])[order]
+
+        for known, v in task.env.items():
+            if isinstance(v, Tensor) and v.dim() and v.shape[0] == count and v.is_floating_point():
+                if known.meta.get("varies", False):
+                    task.env[known] = spread(v)
+        task.t = spread(task.t)
+        task.sample = torch.cat([task.sample, task.sample[rows]])[order]
+        self._refresh(task, node)
+
+
+def _fractions(rows: Tensor, before: Tensor, after: Tensor, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Unique crossings of values that change sign, unless they are noise."""
+    noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max() if values.numel() else 0.0
+    real = torch.maximum(before.abs(), after.abs()) > noise
+    rows, before, after = rows[real], before[real], after[real]
+    share = before.double() / (before.double() - after.double())
+    inside = (share > 0.0) & (share < 1.0)
+    rows, share = rows[inside], share[inside]
+    if rows.numel() == 0:
+        return
+    key = torch.argsort(share, stable=True)
+    key = key[torch.argsort(rows[key], stable=True)]
+    rows, share = rows[key], share[key]
+    new = torch.ones_like(rows, dtype=torch.bool)
+    new[1:] = (rows[1:] != rows[:-1]) | (share[1:] != share[:-1])
+    yield rows[new], share[new]
+
+
+def _overtaking(values: Tensor, pool: nn.MaxPool2d, joined: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the largest entry of a window changes between two rows: its lead over the next winner, before and after."""
+    _, index = F.max_pool2d(values, pool.kernel_size, pool.stride, pool.padding, return_indices=True)
+    flat, index = values.flatten(2), index.flatten(2)
+    first, second = index[:-1], index[1:]
+    lead = flat[:-1].gather(2, first) - flat[:-1].gather(2, second)
+    lost = flat[1:].gather(2, first) - flat[1:].gather(2, second)
+    changed = (first != second) & joined[:, None, None]
+    return (lead * changed).flatten(1), (lost * changed).flatten(1)
+
+
+def _between(before: Tensor, after: Tensor, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    rows, units = ((before > 0) & (after < 0)).nonzero(as_tuple=True)
+    yield from _fractions(rows, before[rows, units], after[rows, units], values)
+
+
+def pieces(
+    structure: Structure, starts: tuple[Tensor, ...], ends: tuple[Tensor, ...], limit: int, elements: int = 2**25
+) -> Pieces:
+    """All pieces of the segments from starts to ends, [N, …] each; TooManyPieces when there are more than `limit`.
+
+    elements: how many numbers are kept at a time before the rows are split.
+    """
+    with torch.no_grad():
+        return _Walk(structure, limit, elements).run(starts, ends)
