@@ -97,7 +97,7 @@ class Watched:
     """An attributor whose calls are timed on a board."""
 
     def __init__(self, attributor: Attributor, board: Board) -> None:
-        self._attributor, self._board = attributor, board
+        self._attributor, self._board, self._process = attributor, board, os.getpid()
 
     @property
     def name(self) -> str:
@@ -117,6 +117,9 @@ class Watched:
             # Nobody interrupts a worker from a keyboard: it would end as if it had crashed.
             raise RuntimeError(f"raised {type(error).__name__}, which is no Exception") from error
         finally:
+            if os.getpid() != self._process:
+                # a copy that the code under test forked and left behind must not go on as a worker
+                os._exit(0)
             self._board.enter(Phase.CHECKING)
 
     def __getattr__(self, name: str) -> Any:
@@ -327,7 +330,14 @@ def _serve(pipe: _Pipe, board: Board) -> None:
         board.enter(Phase.IDLE)
 
 
+def _expendable() -> None:
+    """Where memory runs out, this process is to be ended and none of the user's."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def main() -> None:
+    _expendable()
     pipe = _Pipe()
     board = Board(Path(pipe.request["board"]))
     try:

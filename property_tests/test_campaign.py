@@ -90,6 +90,10 @@ def mortal(model, inputs, baselines, target, n_steps=50):
         os._exit(7)
     return attribute(model, inputs, baselines, target)
 
+def forks(model, inputs, baselines, target, n_steps=50):
+    os.fork()
+    return attribute(model, inputs, baselines, target)
+
 def nothing(model, inputs, baselines, target, n_steps=50):
     return None
 
@@ -224,6 +228,13 @@ def test_every_attack_that_began_ended(events: list[Event]) -> None:
     assert len(set(begun)) == len(begun)
     assert set(begun) <= set(ended)
     assert len(set(ended)) == len(ended)
+
+
+def test_copies_that_the_code_forks_do_not_go_on(folder: Path) -> None:
+    seen = list(
+        campaign(request(folder, "foreign.py:forks", claims=("ok.0",), jobs=1, profile=Profile("two", 2, 2.0, 0.1)))
+    )
+    assert [e.finding.verdict for e in seen if isinstance(e, Found)] == [Verdict.HOLDS]
 
 
 def test_an_unknown_claim_is_wrong_usage(folder: Path) -> None:

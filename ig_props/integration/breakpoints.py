@@ -65,10 +65,9 @@ def _last_uses(graph: fx.Graph) -> dict[fx.Node, int]:
 
 
 def _may_be_size(node: fx.Node) -> bool:
-    return (
-        (node.op == "call_method" and node.target in ("size", "dim"))
-        or (node.op == "call_function"
-        and (node.target in (getattr,) or getattr(node.target, "__module__", "") == "_operator"))
+    return (node.op == "call_method" and node.target in ("size", "dim")) or (
+        node.op == "call_function"
+        and (node.target in (getattr,) or getattr(node.target, "__module__", "") == "_operator")
     )
 
 
@@ -193,9 +192,8 @@ class _Walk:
             return torch.cat([v, torch.lerp(v[rows], v[rows + 1], weight)])[order]
 
         for known, v in task.env.items():
-            if isinstance(v, Tensor) and v.dim() and v.shape[0] == count and v.is_floating_point():
-                if known.meta.get("varies", False):
-                    task.env[known] = spread(v)
+            if known.meta.get("varies", False) and isinstance(v, Tensor) and v.dim() and v.shape[0] == count:
+                task.env[known] = spread(v)
         task.t = spread(task.t)
         task.sample = torch.cat([task.sample, task.sample[rows]])[order]
         self._refresh(task, node)
