@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ig_props.campaign import check as check
+    from ig_props.integration.attribution import Attribution as Attribution
+    from ig_props.integration.engine import integrated_gradients as integrated_gradients
+    from ig_props.integration.layers import layer_integral as layer_integral
+    from ig_props.integration.layers import layer_integrals as layer_integrals
+    from ig_props.methods.grad_cam import rsi_grad_cam as rsi_grad_cam
     from ig_props.networks.network import Network as Network
     from ig_props.pytest_plugin import parametrize as parametrize
 
@@ -15,10 +20,24 @@ if TYPE_CHECKING:
 _HOME = {
     "check": "ig_props.campaign",
     "parametrize": "ig_props.pytest_plugin",
-    "integrated_gradients": "ig_props.methods.integrated_gradients",
+    "integrated_gradients": "ig_props.integration.engine",
+    "layer_integral": "ig_props.integration.layers",
+    "layer_integrals": "ig_props.integration.layers",
+    "rsi_grad_cam": "ig_props.methods.grad_cam",
+    "Attribution": "ig_props.integration.attribution",
     "Network": "ig_props.networks.network",
 }
-__all__ = ["Network", "__version__", "check", "integrated_gradients", "parametrize"]
+__all__ = [
+    "Attribution",
+    "Network",
+    "__version__",
+    "check",
+    "integrated_gradients",
+    "layer_integral",
+    "layer_integrals",
+    "parametrize",
+    "rsi_grad_cam",
+]
 
 
 def _version() -> str:
@@ -37,7 +56,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'ig_props' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
-    # importing ig_props.methods.integrated_gradients binds no attribute of ours, so the function may be kept here
+    # no module of ours has one of these names in this package, so the value may be kept here
     globals()[name] = value
     return value
 

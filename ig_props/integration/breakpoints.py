@@ -171,14 +171,14 @@ class _Walk:
             module = self.module.get_submodule(str(node.target))
             assert isinstance(module, nn.MaxPool2d)
             a, b = _overtaking(values, module, joined)
-            yield from _between(a, b, values)
+            yield from _between(a, b)
             return
         flat = values.flatten(1)
         for c in thresholds(node, self.module):
-            v = flat - c if c else flat
+            v = _without_noise(flat - c if c else flat)
             change = (v[:-1] * v[1:] < 0) & joined[:, None]
             rows, units = change.nonzero(as_tuple=True)
-            yield from _fractions(rows, v[rows, units], v[rows + 1, units], values)
+            yield from _fractions(rows, v[rows, units], v[rows + 1, units])
 
     def _insert(self, task: _Task, node: fx.Node, rows: Tensor, share: Tensor) -> None:
         count = task.t.numel()
@@ -199,11 +199,16 @@ class _Walk:
         self._refresh(task, node)
 
 
-def _fractions(rows: Tensor, before: Tensor, after: Tensor, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Unique crossings of values that change sign, unless they are noise."""
-    noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max() if values.numel() else 0.0
-    real = torch.maximum(before.abs(), after.abs()) > noise
-    rows, before, after = rows[real], before[real], after[real]
+def _without_noise(values: Tensor) -> Tensor:
+    """Zero where rounding may have made the sign, as at the points where a kink was found before."""
+    if not values.numel():
+        return values
+    noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max()
+    return torch.where(values.abs() <= noise, torch.zeros_like(values), values)
+
+
+def _fractions(rows: Tensor, before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Unique places of sign changes."""
     share = before.double() / (before.double() - after.double())
     inside = (share > 0.0) & (share < 1.0)
     rows, share = rows[inside], share[inside]
@@ -225,12 +230,14 @@ def _overtaking(values: Tensor, pool: nn.MaxPool2d, joined: Tensor) -> tuple[Ten
     lead = flat[:-1].gather(2, first) - flat[:-1].gather(2, second)
     lost = flat[1:].gather(2, first) - flat[1:].gather(2, second)
     changed = (first != second) & joined[:, None, None]
+    noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max()
+    changed &= (lead > noise) & (lost < -noise)
     return (lead * changed).flatten(1), (lost * changed).flatten(1)
 
 
-def _between(before: Tensor, after: Tensor, values: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _between(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     rows, units = ((before > 0) & (after < 0)).nonzero(as_tuple=True)
-    yield from _fractions(rows, before[rows, units], after[rows, units], values)
+    yield from _fractions(rows, before[rows, units], after[rows, units])
 
 
 def pieces(

@@ -46,7 +46,7 @@ class _Job:
         self, means: Tensors, error: Tensor, rule: str, n_steps: int, exact: bool = False, many: bool = False
     ) -> Attribution:
         values = tuple((d * m).to(d.dtype) for d, m in zip(self.segments.differences, means, strict=True))
-        for n, sample in enumerate(_largest(means).tolist()):
+        for n, sample in enumerate(largest(means).tolist()):
             if not math.isfinite(sample):
                 raise ValueError(f"the score's gradient is not finite {self._where(n)}")
         residual = (sum(v.double().flatten(1).sum(1) for v in values) - self.gain).abs()
@@ -69,19 +69,19 @@ class _Job:
     def error(self, means: Tensors, before: Tensors) -> Tensor:
         """Largest difference of two sums, times the displacement, sample by sample [N]."""
         pairs = zip(self.segments.differences, means, before, strict=True)
-        return _largest(tuple(d.double() * (a - b) for d, a, b in pairs))
+        return largest(tuple(d.double() * (a - b) for d, a, b in pairs))
 
     def size(self, means: Tensors) -> Tensor:
-        return _largest(tuple(d.double() * m for d, m in zip(self.segments.differences, means, strict=True)))
+        return largest(tuple(d.double() * m for d, m in zip(self.segments.differences, means, strict=True)))
 
 
-def _largest(parts: Tensors) -> Tensor:
+def largest(parts: Tensors) -> Tensor:
     """max |v| of every sample over all inputs."""
     found = torch.stack([p.flatten(1).abs().amax(1) if p[0].numel() else p.new_zeros(len(p)) for p in parts])
     return found.double().amax(0)
 
 
-def _measured(model: nn.Module, job: Segments) -> tuple[Structure, int, Tensor]:
+def measured(model: nn.Module, job: Segments) -> tuple[Structure, int, Tensor]:
     """The model's structure, its kinks per sample, and F(x) - F(x'); a trace that answers otherwise is not followed."""
     structure = structure_of(model)
     with torch.no_grad():
@@ -165,7 +165,7 @@ def _piecewise(job: _Job, tolerance: Callable[[Tensor], Tensor], rtol: float, ma
     expected = KINKS_PER_UNIT * job.units + 1
     needed = (0.5 / max(rtol, 1e-16)) ** (1 / SECANT_ORDER)
     affordable = expected <= MOST_PIECES
-    if not affordable or 3.0 * needed < expected:
+    if not affordable or 8.0 * needed < expected:
         most = MOST_CELLS if not affordable else int(min(MOST_CELLS, max(32, expected)))
         means, error, cells, reached = _secant(job, tolerance, 16, most)
         if reached or not affordable:
@@ -288,7 +288,7 @@ def integrated_gradients(
         raise ValueError("rtol and atol ask for an error, n_steps and method for a rule; give one or the other")
     job_segments = segments(model, inputs, baselines, target, score)
     many = not isinstance(inputs, Tensor)
-    structure, units, gain = _measured(model, job_segments)
+    structure, units, gain = measured(model, job_segments)
     elements = max(1, units, *(4 * x[0].numel() for x in job_segments.ends))
     rows = internal_batch_size or max(8, ELEMENTS // elements)
     job = _Job(job_segments, structure, units, sums.Budget(rows), gain)

@@ -128,12 +128,29 @@ def _kind(node: fx.Node, graph: fx.GraphModule) -> str:
     return _function(node)
 
 
+def _rewrite_extremes(graph: fx.GraphModule) -> None:
+    """max(a, b) as b + relu(a - b) and min(a, b) as a - relu(a - b), whose kinks are those of a rectifier."""
+    for node in list(graph.graph.nodes):
+        two = len(node.args) == 2 and all(isinstance(a, fx.Node) for a in node.args)
+        largest = node.target is torch.maximum or (node.target is torch.max and two)
+        least = node.target is torch.minimum or (node.target is torch.min and two)
+        if node.op != "call_function" or not (largest or least) or not two:
+            continue
+        a, b = node.args
+        with graph.graph.inserting_before(node):
+            above = graph.graph.call_function(torch.relu, (graph.graph.call_function(torch.sub, (a, b)),))
+            new = graph.graph.call_function(torch.add if largest else torch.sub, (b if largest else a, above))
+        node.replace_all_uses_with(new)
+        graph.graph.erase_node(node)
+
+
 def structure_of(model: nn.Module) -> Structure:
     """What a model is, without running or changing it."""
     try:
         graph = fx.symbolic_trace(model)
     except Exception as error:
         return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__})")
+    _rewrite_extremes(graph)
     kinks, smooth = [], False
     for node in graph.graph.nodes:
         node.meta["varies"] = node.op == "placeholder" or any(_depends(a) for a in node.all_input_nodes)

@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ig_props.attributors.protocol import Kind
 from ig_props.networks.exact import ZERO, Piece, State, gradient, operand, restrict
 from ig_props.networks.lowering import Elementwise, Maximum, lower
 from ig_props.networks.network import Network, NetworkError
@@ -18,6 +17,9 @@ from ig_props.oracles.layers import layer_oracle, magnitudes, operations, steepe
 from ig_props.oracles.oracle import NoOracle
 
 Array = NDArray[np.float64]
+PLUS_PLUS, POSITIVE = "grad-cam++", "grad-cam-positive"
+RECTIFIED, SIGNED = "rsi-grad-cam", "rsi-grad-cam-signed"
+"""Kinds of maps whose weights are not Grad-CAM's."""
 OWN = 2.0**-52
 """This module's own arithmetic is double precision and counts as one more rounding of that precision."""
 
@@ -125,11 +127,11 @@ def _plus_plus(low: Array, high: Array, point: Point, eps: float) -> Weights:
 
 
 def _along(
-    network: Network, target: int, x: tuple[float, ...], start: tuple[float, ...], layer: int, kind: Kind, n: int,
+    network: Network, target: int, x: tuple[float, ...], start: tuple[float, ...], layer: int, kind: str, n: int,
     constant: float, eps: float,
 ) -> Weights:  # fmt: skip
     """mean_ij ∫ (∂y/∂A)[₊] dA along the path (`RSI.grad_cam_definition`), by `RS.bounded_variation` for any tags."""
-    known = layer_oracle(network, target, x, start, layer, False, kind is Kind.RSI_GRAD_CAM)
+    known = layer_oracle(network, target, x, start, layer, False, kind == RECTIFIED)
     channels = network.shapes[layer][0]
     mid, radius, off, error = (
         np.array(v).reshape(channels, -1)
@@ -148,7 +150,7 @@ def raw_map(
     x: tuple[float, ...],
     baseline: tuple[float, ...],
     layer: int,
-    kind: Kind,
+    kind: str,
     n_steps: int,
     constant: float,
     eps: float,
@@ -158,13 +160,13 @@ def raw_map(
     Raises NoOracle for networks that are not piecewise linear and where a weight of Grad-CAM++ has no bound.
     """
     point = _point(network, target, x, layer)
-    if kind in (Kind.RSI_GRAD_CAM, Kind.RSI_GRAD_CAM_SIGNED):
+    if kind in (RECTIFIED, SIGNED):
         weights = _along(network, target, x, baseline, layer, kind, n_steps, constant, eps)
     else:
         low, high = _hull(network, target, x, layer, point, eps)
-        if kind is Kind.GRAD_CAM_PLUS_PLUS:
+        if kind == PLUS_PLUS:
             weights = _plus_plus(low, high, point, eps)
-        elif kind is Kind.GRAD_CAM_POSITIVE:
+        elif kind == POSITIVE:
             weights = _mean(np.maximum(low, 0.0), np.maximum(high, 0.0), eps)
         else:
             weights = _mean(low, high, eps)
