@@ -56,6 +56,7 @@ def downstream(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How long do commands and verdicts take on this machine?"""
+    """How long do commands and verdicts take on this machine, and the engine beside its peers?"""
     install(session, "-e", ".[all,test]")
     session.run("python", "benchmarks/speed.py", *session.posargs, env=ONE_THREAD)
+    session.run("python", "benchmarks/engine.py")
