@@ -93,9 +93,8 @@ def study(
     rows = alternating(jobs, reference)
     print(f"\n{name}")
     for job, row in rows.items():
-        print(
-            f"  {job:18s} {row['seconds'] * 1e3:9.1f} ms  ({row['low'] * 1e3:.1f} to {row['high'] * 1e3:.1f})  error {row['error']:.1e}"
-        )
+        middle, low, high = (row[k] * 1e3 for k in ("seconds", "low", "high"))
+        print(f"  {job:18s} {middle:9.1f} ms  ({low:.1f} to {high:.1f})  error {row['error']:.1e}")
     return {"rows": rows}
 
 
