@@ -33,6 +33,8 @@ LOOKING_ON = 8
 """After a violation that is not clear, so many more examples may show a clearer one."""
 EVERY = 0.1
 """Seconds between two reports of progress."""
+LEAST = 5
+"""Fewer examples than this, cut short by the clock, show nothing."""
 UNSTEADY = "the result changes between identical calls"
 
 
@@ -220,9 +222,11 @@ class _Attack:
     def count(self, outcome: Outcome) -> None:
         self.tally[str(outcome.verdict)] += 1
         if outcome.note and outcome.verdict not in (Verdict.HOLDS, Verdict.REFUTED, Verdict.CRASHED):
-            known = outcome.note in self.reasons or len(self.reasons) < REASONS
-            self.reasons[outcome.note if known else "other reasons"] += 1
-            self.verdicts[outcome.note] = outcome.verdict
+            # situations differ from example to example; what is the matter with them does not
+            reason = outcome.note.partition(" (with ")[0]
+            known = reason in self.reasons or len(self.reasons) < REASONS
+            self.reasons[reason if known else "other reasons"] += 1
+            self.verdicts[reason] = outcome.verdict
         now = time.perf_counter()
         if now - self.reported >= EVERY:
             self.reported = now
@@ -338,6 +342,8 @@ class _Attack:
             case, note = self.internal
             finding = replace(finding, note=note)
             return finding if case is None else _with_case(finding, case)
+        if self.stopped and self.tally.total() < LEAST and self.goal is None:
+            return replace(finding, note=f"time ran out after {self.tally.total()} examples; --profile deep takes more")
         if self.tally[str(Verdict.HOLDS)]:
             return replace(finding, verdict=Verdict.HOLDS)
         if not self.tally:
@@ -349,6 +355,21 @@ class _Attack:
     def _documented(self) -> str:
         where = self.attributor.traits.documented.get(self.claim.id)
         return "" if where is None else f"documented: {where}"
+
+    def narrowed(self) -> None:
+        """Looks whether one sample of the example alone fails as clearly, in a batch of its own or not."""
+        best = _best(self.violations)
+        case, rows = best.case, len(best.case.inputs)
+        if rows == 1:
+            return
+        severity, ratio = _severity(best.outcome.verdict), min(CLEAR, best.outcome.ratio)
+        for keep in [(k,) for k in range(rows)] + [(0, k) for k in range(1, rows)]:
+            parts = [tuple(points[k] for k in keep) for points in (case.inputs, case.baselines)]
+            less = replace(case, inputs=parts[0], baselines=parts[1], targets=tuple(case.targets[k] for k in keep))
+            outcome, _ = self.outcome(less)
+            if _severity(outcome.verdict) <= severity and outcome.ratio >= ratio:
+                self.violations = [e for e in self.violations if e.case == less]
+                return
 
     def confirmed(self, finding: Finding) -> Finding:
         """The finding after one more call of its example."""
@@ -395,5 +416,6 @@ def attack(
     state.search(strategy, examples, seed, seconds, shrink_seconds)
     if not state.violations:
         return state.finding()
+    state.narrowed()
     finding = state.confirmed(state.finding())
     return replace(finding, seconds=time.perf_counter() - state.began)

@@ -101,8 +101,8 @@ _OUTPUT = _options(
     help="Usual dtype; any but float64 is the only one drawn.",
 )
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
-@click.option("--jobs", type=click.IntRange(min=0), default=0, help="Worker processes (0: as many as sensible).")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Limit of one call.")
+@click.option("--jobs", type=click.IntRange(0, 64), default=0, help="Worker processes (0: as many as sensible).")
+@click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS", help="Limit of one call.")
 @_OUTPUT
 @_MODEL
 def check(**options: Any) -> None:
@@ -139,7 +139,7 @@ def explain(claim: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--attributor", metavar="SPEC", help="The code to run; needed where it is no adapter of ig-props.")
 @click.option("--trust", is_flag=True, help="Run the code that the file names, whatever it is.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Limit of the call.")
+@click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS", help="Limit of the call.")
 def replay(file: Path, attributor: str | None, trust: bool, timeout: float | None) -> None:
     """Run one counterexample again: exit code 1 if it still refutes, 0 if it now holds."""
     from ig_props import shell
@@ -148,7 +148,15 @@ def replay(file: Path, attributor: str | None, trust: bool, timeout: float | Non
 
 
 def _ending(command: Callable[[], int]) -> None:
-    """Run a command and leave with its code; what cannot be understood is one sentence and code 2."""
+    """Run a command and leave with its code; what cannot be understood is one sentence and code 2.
+
+    A request to end from outside is an interruption: what was found is told.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     from ig_props.request import UsageError
 
     try:

@@ -282,14 +282,39 @@ def _discrepancy(attributor: Attributor) -> float:
     Read from one attribution of Σ_i relu(z_i - i / GRID); between the thresholds W can move by no more than 1 / GRID
     beyond what it shows at them when the weights are positive.
     """
-    rows = tuple(tuple(1.0 if i == j else 0.0 for j in range(GRID)) for i in range(GRID))
-    shifts = tuple(-i / GRID for i in range(GRID))
-    network = Network(
-        (GRID,), (Node(Affine(rows, shifts), (0,)), Node(Relu(), (1,)), Node(Affine(((1.0,) * GRID,), (0.0,)), (2,)))
-    )
-    values = Probe(attributor)(network, ((1.0,) * GRID,), ((0.0,) * GRID,))
+    found = _beyond(attributor, GRID)
     most = 2.0 / LEAST_STEPS
-    if values is None or not np.isfinite(values).all():
+    if found is None:
         return most
     beyond = 1.0 - np.arange(GRID) / GRID
-    return min(most, float(np.abs(values[0] - beyond).max()) + 1.0 / GRID)
+    return min(most, float(np.abs(found - beyond).max()) + 1.0 / GRID)
+
+
+def _beyond(attributor: Attributor, grid: int, n: int = 20) -> np.ndarray | None:
+    """The rule's weights beyond each threshold i / grid, read from one attribution; None where there is no answer."""
+    rows = tuple(tuple(1.0 if i == j else 0.0 for j in range(grid)) for i in range(grid))
+    shifts = tuple(-i / grid for i in range(grid))
+    network = Network(
+        (grid,), (Node(Affine(rows, shifts), (0,)), Node(Relu(), (1,)), Node(Affine(((1.0,) * grid,), (0.0,)), (2,)))
+    )
+    values = Probe(attributor)(network, ((1.0,) * grid,), ((0.0,) * grid,), n=n)
+    return None if values is None or not np.isfinite(values).all() else values[0]
+
+
+FINE = 512
+"""Thresholds that tell how wide the weights of a rule with many nodes are."""
+WIDEST = 8.0
+"""Rules with n nodes whose discrepancy is above this many n-ths are not taken for rules with n nodes."""
+
+
+def widest(attributor: Attributor, n: int) -> float:
+    """n times the discrepancy of a rule of n positive weights that sum to 1, at most `WIDEST`; 0 for anything else.
+
+    Such a rule is off by at most V times its discrepancy (Koksma), however its nodes lie: those of tanh-sinh rules are
+    sparse in the middle.
+    """
+    found = _beyond(attributor, FINE, n)
+    if found is None or abs(found[0] - 1.0) > 1e-6 or (np.diff(found) > 1e-9).any():
+        return 0.0
+    discrepancy = float(np.abs(found - (1.0 - np.arange(FINE) / FINE)).max()) + 1.0 / FINE
+    return discrepancy * n if discrepancy * n <= WIDEST else 0.0

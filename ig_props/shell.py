@@ -32,8 +32,19 @@ def _near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def _writable(options: Mapping[str, Any]) -> None:
+    """Said before a campaign, not after it."""
+    for name in ("json_file", "junit_file"):
+        path = options.get(name)
+        if path and path != "-" and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
+            raise UsageError(
+                f"--{name.removesuffix('_file')} {path} cannot be written: there is no such folder, or it is one"
+            )
+
+
 def request_of(options: Mapping[str, Any]) -> Request:
     """The campaign that a command line asks for; UsageError names what does not exist."""
+    _writable(options)
     if not options["specs"]:
         raise UsageError("nothing to check: give a SPEC such as captum:IntegratedGradients (ig-props list shows more)")
     as_ = options["as_"]

@@ -280,6 +280,19 @@ def _load(request: dict[str, Any]) -> Attributor:
         raise CannotRun(f"{spec} raises {type(error).__name__} on import: {text}") from None
 
 
+def _check_device(device: str) -> None:
+    """ValueError for a device that is not there."""
+    import torch
+
+    try:
+        if torch.device(device).type == "meta":
+            raise RuntimeError("tensors there hold no numbers")
+        torch.ones(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise ValueError(f"--device {device} cannot be used here: {text}") from None
+
+
 def _serve(pipe: _Pipe, board: Board) -> None:
     """Load before anything slow is imported, since most of what cannot run is told then."""
     from ig_props.attributors.protocol import CannotRun
@@ -292,9 +305,10 @@ def _serve(pipe: _Pipe, board: Board) -> None:
         import torch
 
         torch.set_num_threads(1)
-        from ig_props.claims.calling import preflight
+        from ig_props.claims.calling import DEVICE, preflight
         from ig_props.examine import examine
 
+        _check_device(DEVICE)
         registry = import_module(request["registry"])
         chosen = registry.select(tuple(request["claims"]))
         own = None

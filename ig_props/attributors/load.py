@@ -324,6 +324,7 @@ def load(
     if there is no such code or its signature does not fit, ValueError if as_, stage or accepts are unknown.
     """
     kind, more = _kind(as_), _accepted(accepts)
+    spec = spec.removesuffix(":")
     values = {name: parse_value(v) if isinstance(v, str) else v for name, v in args.items()}
     file = re.fullmatch(r"(.+\.py)(?::([^:/\\]+))?", spec)
     head, _, member = (file[1], "", file[2] or "") if file else spec.partition(":")

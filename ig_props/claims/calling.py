@@ -31,6 +31,9 @@ class ForeignError(Exception):
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+        cause = error.__cause__
+        if cause is not None and not isinstance(cause, Exception):
+            error = cause
         text = (str(error).strip().splitlines() or [""])[0]
         super().__init__(f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__)
 

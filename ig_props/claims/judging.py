@@ -50,11 +50,32 @@ def constant(attributor: Attributor, case: Case) -> float:
     if "random" in traits.accepts and traits.rule is None:
         return math.sqrt(case.n_steps * math.log(2.0 / MISJUDGED) / 2.0)
     if traits.has_steps:
-        return VARIATION_CONSTANT
+        return next((c for known, c in _wider if known is attributor), VARIATION_CONSTANT)
     from ig_props.diagnosis import measured_discrepancy
 
     discrepancy: float = measured_discrepancy(attributor)
     return discrepancy * case.n_steps
+
+
+_wider: list[tuple[Attributor, float]] = []
+"""Rules whose weights are wider than 2/n, as was measured when a bound that supposes otherwise was exceeded."""
+
+
+def _is_wider(attributor: Attributor, case: Case, outcome: Outcome) -> bool:
+    """Whether a rule's own measured width may explain what exceeds the bound of the usual rules; it is then used."""
+    from ig_props.diagnosis import WIDEST, widest
+
+    c = outcome.comparison
+    if c is None or not attributor.traits.has_steps or not 0.0 < c.quadrature < c.error:
+        return False
+    used = constant(attributor, case)
+    if attributor.traits.kind.needs_layer or c.error > c.quadrature * WIDEST / used + max(c.rounding, c.float32):
+        return False
+    measured = widest(attributor, case.n_steps)
+    if measured <= used:
+        return False
+    _wider[:] = [*[(known, v) for known, v in _wider if known is not attributor][-15:], (attributor, measured)]
+    return True
 
 
 def increments(case: Case, row: int, eps: float, slopes: tuple[float, ...]) -> Array:
@@ -143,7 +164,8 @@ def judged(check: Callable[[Attributor, Case], Outcome]) -> Callable[[Attributor
         if case.situation.dtype in ("float16", "bfloat16") and not _modest(case):
             return Outcome(Verdict.NOT_APPLICABLE, "numbers outside the range of half precision")
         try:
-            return guarded(attributor, case)
+            outcome = guarded(attributor, case)
+            return guarded(attributor, case) if _is_wider(attributor, case, outcome) else outcome
         except NoOracle as error:
             return Outcome(Verdict.INCONCLUSIVE, str(error))
         except NetworkError as error:

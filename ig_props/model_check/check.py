@@ -75,6 +75,10 @@ def opened(asked: Mapping[str, Any], attributor: Attributor) -> ModelCheck:
     kind = attributor.traits.kind
     if kind.needs_layer and layer is None:
         raise CannotRun(f"{attributor.name} explains a layer of the model: name it with --layer")
+    if not kind.needs_layer and layer is not None:
+        raise UsageError(
+            f"--layer {layer}: {attributor.name} explains the input; layers are for --as layer-integral and others"
+        )
     texts = {name: str(asked[name]) if isinstance(asked.get(name), str | PathLike) else None for name in MODEL}
     files = Files(
         model=texts["model"] or GIVEN,

@@ -193,3 +193,35 @@ def adaptive_cells(model: nn.Module, inputs: Tensor, baselines: Tensor, target: 
 
     depth = 4 if n_steps <= 16 else 1
     return (x - b) * sum((cell(k / n_steps, 1 / n_steps, depth) for k in range(n_steps)), torch.zeros_like(x))
+
+
+@control("Tanh-sinh nodes, sparse in the middle, with weights scaled to sum to 1.")
+def tanh_sinh(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+    def rule(n: int) -> Rule:
+        step = 6.4 / n
+        places = [math.pi / 2 * math.sinh(-3.2 + step * (k + 0.5)) for k in range(n)]
+        weights = [math.cosh(-3.2 + step * (k + 0.5)) / math.cosh(u) ** 2 for k, u in enumerate(places)]
+        return [(1 + math.tanh(u)) / 2 for u in places], [w / math.fsum(weights) for w in weights]
+
+    return ig(model, inputs, baselines, target, n_steps, rule)
+
+
+@control("Cells are halved until two Gauss sums agree to an absolute 1e-9; n_steps is not used.")
+def halved_to_an_absolute_tolerance(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    known = gauss_legendre(7)
+
+    def part(start: float, end: float) -> Tensor:
+        nodes = [start + (end - start) * t for t in known.nodes]
+        return average(model, x, b, classes, (nodes, [(end - start) * w for w in known.weights]))
+
+    def refined(start: float, end: float, whole: Tensor, depth: int) -> Tensor:
+        middle = (start + end) / 2
+        left, right = part(start, middle), part(middle, end)
+        if depth == 0 or float(((left + right - whole) * (x - b)).abs().max()) < 1e-9:
+            return left + right
+        return refined(start, middle, left, depth - 1) + refined(middle, end, right, depth - 1)
+
+    return (x - b) * refined(0.0, 1.0, part(0.0, 1.0), 5)
