@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
-from ig_props.events import Attacking, CannotRunEvent, Event, Finished, Found, Started
-from ig_props.examine import claim_seed, examine
 from ig_props.findings import Finding
-from ig_props.pool import Pool
-from ig_props.request import (
+from ig_props.running.events import Attacking, CannotRunEvent, Event, Finished, Found, Started
+from ig_props.running.examine import claim_seed, examine
+from ig_props.running.pool import Pool
+from ig_props.running.request import (
     INTERRUPTED,
     MODEL,
     PROFILES,
@@ -26,7 +26,7 @@ from ig_props.request import (
     exit_code,
     nothing_expected,
 )
-from ig_props.worker import versions
+from ig_props.running.worker import versions
 
 if TYPE_CHECKING:
     from ig_props.attributors.protocol import Attributor, Call, Traits

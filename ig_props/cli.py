@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ig_props.config import DTYPES, PROFILES, STAGES, ConfigError
+from ig_props.commands.config import DTYPES, PROFILES, STAGES, ConfigError
 
 EPILOG = "Exit codes: 0 holds, 1 refuted, 2 usage, 3 the code under test cannot run, 4 nothing conclusive ran."
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -21,7 +21,7 @@ def _commas(context: click.Context, parameter: click.Parameter, value: tuple[str
 
 def _defaults(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Take what the project in the working directory asks for as defaults; the command line goes first."""
-    from ig_props import config
+    from ig_props.commands import config
 
     try:
         table = config.read(Path.cwd())
@@ -112,7 +112,7 @@ def check(**options: Any) -> None:
     called as attribute(model, inputs, baselines, target, n_steps=...). Defaults come from [tool.ig-props] in the
     pyproject.toml of the working directory.
     """
-    from ig_props import shell
+    from ig_props.commands import shell
 
     _ending(lambda: shell.check(options))
 
@@ -121,7 +121,7 @@ def check(**options: Any) -> None:
 @click.argument("what", type=click.Choice(["claims", "attributors"]), required=False)
 def list_(what: str | None) -> None:
     """Show the claims and the attributors that are known."""
-    from ig_props import catalogue
+    from ig_props.commands import catalogue
 
     catalogue.show(what)
 
@@ -130,7 +130,7 @@ def list_(what: str | None) -> None:
 @click.argument("claim")
 def explain(claim: str) -> None:
     """Say what CLAIM means, where it comes from, who makes it and how it is attacked."""
-    from ig_props import catalogue
+    from ig_props.commands import catalogue
 
     _ending(lambda: catalogue.explain(claim))
 
@@ -142,7 +142,7 @@ def explain(claim: str) -> None:
 @click.option("--timeout", type=click.FloatRange(0.1, 86400), metavar="SECONDS", help="Limit of the call.")
 def replay(file: Path, attributor: str | None, trust: bool, timeout: float | None) -> None:
     """Run one counterexample again: exit code 1 if it still refutes, 0 if it now holds."""
-    from ig_props import shell
+    from ig_props.commands import shell
 
     _ending(lambda: shell.replay(file, attributor, trust, timeout))
 
@@ -157,7 +157,7 @@ def _ending(command: Callable[[], int]) -> None:
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from ig_props.request import UsageError
+    from ig_props.running.request import UsageError
 
     try:
         code = command()

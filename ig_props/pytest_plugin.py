@@ -15,13 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ig_props.request import PROFILES
+from ig_props.running.request import PROFILES
 
 if TYPE_CHECKING:
     import pytest
 
-    from ig_props.expected import Expected
     from ig_props.findings import Finding
+    from ig_props.reproduction.expected import Expected
 
 ARGUMENTS = ("check", "ig_check")
 PREFIX = "ig-props-"
@@ -180,7 +180,7 @@ def _kind(subject: Any, as_: str | None) -> str:
 
 @lru_cache(maxsize=8)
 def _entries(path: str) -> tuple[Expected, ...]:
-    from ig_props.expected import read
+    from ig_props.reproduction.expected import read
 
     return read(Path(path))
 
@@ -198,7 +198,7 @@ def checks(
     Raises ValueError for a claim that does not exist or an expectation that matches no check.
     """
     from ig_props.claims.registry import select
-    from ig_props.expected import ExpectedError, entries
+    from ig_props.reproduction.expected import ExpectedError, entries
 
     globs = claims.split(",") if isinstance(claims, str) else list(claims)
     chosen = [c for c in select(tuple(g.strip() for g in globs if g.strip())) if c.attackable]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ig_props.claims.case import Case, Situation
-from ig_props.events import Attacking, CannotRunEvent, Event, Finished, Found, Progress, Shrinking, Started
 from ig_props.findings import Comparison, Finding, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.reports.run import Run
+from ig_props.running.events import Attacking, CannotRunEvent, Event, Finished, Found, Progress, Shrinking, Started
 
 NAME = "captum:IntegratedGradients"
 DIAGNOSIS = ("weights sum to 1 - 1/n instead of 1",)

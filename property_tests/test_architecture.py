@@ -42,7 +42,7 @@ def files(folder: str) -> list[Path]:
         ("methods", ("ig_props.claims", "ig_props.attributors", "ig_props.campaign")),
         ("networks", ("ig_props.claims", "ig_props.attributors", "ig_props.campaign", "ig_props.strategies")),
         ("oracles", ("ig_props.claims", "ig_props.attributors", "ig_props.campaign", "ig_props.strategies")),
-        ("claims", ("ig_props.campaign", "ig_props.reports", "ig_props.attack", "ig_props.cli")),
+        ("claims", ("ig_props.campaign", "ig_props.reports", "ig_props.running.attack", "ig_props.cli")),
         ("", ("sympy",)),
     ],
 )

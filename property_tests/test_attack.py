@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from ig_props.attack import CLEAR, UNSTEADY, attack
 from ig_props.attributors.protocol import Call, Kind, Traits
 from ig_props.claims.case import Case, case_from_json
 from ig_props.claims.claim import Claim, ClaimKind
-from ig_props.events import Event, Progress, Shrinking, from_line, to_line
 from ig_props.findings import HOLDS, Comparison, Finding, Outcome, Verdict
 from ig_props.networks.network import Affine, Network, Node
+from ig_props.running.attack import CLEAR, UNSTEADY, attack
+from ig_props.running.events import Event, Progress, Shrinking, from_line, to_line
 
 
 class Fake:

@@ -14,10 +14,10 @@ import pytest
 
 from ig_props.attributors.protocol import Call, Traits
 from ig_props.campaign import PROFILES, Findings, Profile, Request, UsageError, campaign, check, claim_seed, exit_code
-from ig_props.events import Attacking, CannotRunEvent, Event, Finished, Found, Shrinking, Started
 from ig_props.findings import Finding, Verdict
-from ig_props.pool import Pool
-from ig_props.worker import Board, Phase, Watched
+from ig_props.running.events import Attacking, CannotRunEvent, Event, Finished, Found, Shrinking, Started
+from ig_props.running.pool import Pool
+from ig_props.running.worker import Board, Phase, Watched
 
 CLAIMS = '''
 """Claims whose number of steps tells the code under test what to do."""

@@ -14,10 +14,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner, Result
 
-from ig_props import campaign, cli, config, shell
+from ig_props import campaign, cli
+from ig_props.commands import config, shell
 from ig_props.findings import Finding, Verdict
 from ig_props.reports import describe
-from ig_props.request import Request, UsageError
+from ig_props.running.request import Request, UsageError
 from property_tests import fakes
 from property_tests.fakes import NAME, every_verdict, finding, refuted
 

@@ -22,7 +22,7 @@ from ig_props.integration.structure import Family, structure_of
 from ig_props.integration.sums import clenshaw_curtis
 from ig_props.networks.torch_ import TorchNetwork
 from ig_props.oracles import NoOracle, oracle
-from ig_props.request import Profile
+from ig_props.running.request import Profile
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import Space, cases
 

@@ -16,7 +16,7 @@ from ig_props.integration.layers import METHODS, differentiation, layer_integral
 from ig_props.integration.sums import clenshaw_curtis
 from ig_props.networks.torch_ import TorchNetwork
 from ig_props.oracles.layers import layer_oracle
-from ig_props.request import Profile
+from ig_props.running.request import Profile
 from ig_props.strategies.cases import Space
 from ig_props.strategies.layers import layer_cases
 

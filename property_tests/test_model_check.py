@@ -25,7 +25,7 @@ from ig_props.model_check.given import given_of
 from ig_props.model_check.names import Files
 from ig_props.model_check.subject import Subject, subject_of
 from ig_props.oracles import oracle
-from ig_props.request import Profile, UsageError
+from ig_props.running.request import Profile, UsageError
 
 ROOT = Path(ig_props.__file__).parent.parent
 TINY = Profile("tiny", 4, 4.0, 0.5)

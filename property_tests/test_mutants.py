@@ -17,7 +17,7 @@ from ig_props.claims.case import Case
 from ig_props.claims.registry import claims
 from ig_props.findings import Verdict
 from ig_props.networks.network import Affine, Network, Node
-from ig_props.request import Profile
+from ig_props.running.request import Profile
 from property_tests.controls import CONTROLS, Control
 from property_tests.mutants import MUTANTS, Mutant
 

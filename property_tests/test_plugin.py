@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import ig_props
-from ig_props.expected import ExpectedError
 from ig_props.pytest_plugin import Check, checks
+from ig_props.reproduction.expected import ExpectedError
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = """

@@ -16,13 +16,13 @@ from click.testing import CliRunner, Result
 
 from ig_props import cli
 from ig_props.attributors.load import LIBRARIES
-from ig_props.calls import LIBRARIES as CALLS
-from ig_props.calls import split_name
 from ig_props.claims.case import Case, Situation
 from ig_props.findings import Comparison, Finding, Verdict
 from ig_props.networks.network import Affine, Network, Node
-from ig_props.replay import Replay, ReplayError, path_of, read, rerun, trusted, write
-from ig_props.script import script
+from ig_props.reproduction.calls import LIBRARIES as CALLS
+from ig_props.reproduction.calls import split_name
+from ig_props.reproduction.replay import Replay, ReplayError, path_of, read, rerun, trusted, write
+from ig_props.reproduction.script import script
 from property_tests.fakes import MAXIMUM, NAME, ONE, SMALL, finding, refuted
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,10 +12,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from ig_props.events import Attacking, Found, Progress, Shrinking, Started
-from ig_props.expected import Expected, ExpectedError, Judgement, entries, judge, read
 from ig_props.findings import Comparison, Finding, Verdict, finding_from_json
 from ig_props.reports import describe, json_, junit, notebook, terminal
+from ig_props.reproduction.expected import Expected, ExpectedError, Judgement, entries, judge, read
+from ig_props.running.events import Attacking, Found, Progress, Shrinking, Started
 from property_tests.fakes import DIAGNOSIS, LARGER, NAME, SMALL, every_verdict, finding, refuted, run
 
 

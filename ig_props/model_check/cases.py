@@ -18,7 +18,7 @@ from ig_props.findings import Outcome
 from ig_props.model_check.subject import Subject
 from ig_props.oracles.nodes import rule_sum
 from ig_props.oracles.rounding import slope_bounds
-from ig_props.request import UsageError
+from ig_props.running.request import UsageError
 
 STEPS = (50, 16, 32, 100, 200)
 LAYOUTS = ("contiguous", "contiguous", "transposed", "strided", "channels_last")

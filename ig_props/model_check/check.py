@@ -17,7 +17,7 @@ from ig_props.model_check.cases import claims_on, fits
 from ig_props.model_check.given import Array, array_of, given_of, module_of
 from ig_props.model_check.names import GIVEN, Files
 from ig_props.model_check.subject import Subject, subject_of
-from ig_props.request import MODEL, UsageError
+from ig_props.running.request import MODEL, UsageError
 
 if TYPE_CHECKING:
     from ig_props.attributors.protocol import Attributor
@@ -48,7 +48,7 @@ class ModelCheck:
         try:
             return replace(finding, facts=tuple(facts(self.subject, attributor)))
         except Exception as error:
-            from ig_props.attack import internal_error
+            from ig_props.running.attack import internal_error
 
             return replace(finding, facts=(*self.subject.notes, ("not measured", internal_error(error))))
 

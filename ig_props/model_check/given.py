@@ -17,7 +17,7 @@ from ig_props.attributors.load import imported
 from ig_props.attributors.protocol import CannotRun
 from ig_props.claims import calling
 from ig_props.model_check.names import Files
-from ig_props.request import UsageError
+from ig_props.running.request import UsageError
 
 ROWS = 64
 """The most inputs that are used; more are left out, and the report says so."""

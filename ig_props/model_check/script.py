@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ig_props import calls
 from ig_props.findings import Comparison, Finding
 from ig_props.model_check.names import GIVEN, entry, sample
+from ig_props.reproduction import calls
 
 WHAT = re.compile(
     r"(?P<kind>attribution of x|entry |unit )(?P<k>\d+)(?: of the layer)?(?:, sample (?P<row>\d+))?"

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ig_props.calls import split_name
 from ig_props.findings import Comparison, Finding, Verdict
 from ig_props.networks.network import NetworkError
-from ig_props.replay import trusted
 from ig_props.reports.run import MEANING, Run
+from ig_props.reproduction.calls import split_name
+from ig_props.reproduction.replay import trusted
 
 if TYPE_CHECKING:
     from ig_props.claims.case import Case

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ig_props.expected import NOTHING, Judgement
 from ig_props.findings import Finding, Verdict
-from ig_props.request import INTERRUPTED, exit_code
+from ig_props.reproduction.expected import NOTHING, Judgement
+from ig_props.running.request import INTERRUPTED, exit_code
 
 MEANING = {
     0: "every claim that was judged holds",

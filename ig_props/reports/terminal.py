@@ -19,7 +19,7 @@ from ig_props.reports import describe
 from ig_props.reports.run import Run
 
 if TYPE_CHECKING:
-    from ig_props.events import Event
+    from ig_props.running.events import Event
 
 BLOCKS = 5
 """Findings that are shown in full unless everything is asked for."""
@@ -249,7 +249,7 @@ class Plainly:
         pass
 
     def show(self, event: Event) -> None:
-        from ig_props.events import Found
+        from ig_props.running.events import Found
 
         if self.console is not None and isinstance(event, Found):
             f = event.finding
@@ -285,7 +285,7 @@ class Live:
         self.progress.stop()
 
     def show(self, event: Event) -> None:
-        from ig_props import events
+        from ig_props.running import events
 
         if isinstance(event, events.Started):
             self.progress.update(self.task, total=len(event.attributors) * len(event.claims))

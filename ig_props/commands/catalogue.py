@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ig_props.attributors.protocol import Kind
 from ig_props.reports import terminal
-from ig_props.request import UsageError
+from ig_props.running.request import UsageError
 
 if TYPE_CHECKING:
     from ig_props.claims.claim import Claim

@@ -9,8 +9,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ig_props.events import Event, Shrinking
 from ig_props.findings import Finding, Verdict
+from ig_props.running.events import Event, Shrinking
 
 if TYPE_CHECKING:
     from ig_props.attributors.protocol import Attributor
@@ -36,7 +36,7 @@ def _diagnosis(attributor: Attributor) -> tuple[str, ...]:
     try:
         sentences = tuple(import_module("ig_props.diagnosis").diagnose(attributor))
     except (Exception, SystemExit) as error:
-        from ig_props.attack import internal_error
+        from ig_props.running.attack import internal_error
 
         sentences = (f"no diagnosis: {internal_error(error)}",)
     _diagnosed.append((attributor, sentences))
@@ -49,9 +49,9 @@ def reproduced(finding: Finding) -> Finding:
         if finding.case is not None and "model" in finding.case:
             own: Finding = import_module("ig_props.model_check.script").told(finding)
             return own
-        return replace(finding, reproduction=import_module("ig_props.replay").script(finding))
+        return replace(finding, reproduction=import_module("ig_props.reproduction.replay").script(finding))
     except Exception as error:
-        from ig_props.attack import internal_error
+        from ig_props.running.attack import internal_error
 
         return replace(finding, reproduction=f"# no script: {internal_error(error)}")
 
@@ -68,7 +68,7 @@ def examine(
     watch: Callable[[str], None] = lambda text: None,
 ) -> Finding:
     """Attack one claim, and add diagnosis and reproduction to what refutes it."""
-    from ig_props.attack import VIOLATIONS, attack, internal_error
+    from ig_props.running.attack import VIOLATIONS, attack, internal_error
 
     try:
         finding = attack(

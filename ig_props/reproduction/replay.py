@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ig_props.findings import Finding, Outcome, Verdict, finding_from_json
-from ig_props.script import script
+from ig_props.reproduction.script import script
 
 __all__ = ["FOLDER", "Replay", "ReplayError", "read", "rerun", "script", "trusted", "write"]
 
@@ -163,7 +163,7 @@ def rerun(replay: Replay, timeout: float) -> Finding:
 
 
 def _answer(replay: Replay, timeout: float) -> tuple[dict[str, Any] | None, str]:
-    from ig_props.worker import ROOT
+    from ig_props.running.worker import ROOT
 
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
@@ -173,7 +173,7 @@ def _answer(replay: Replay, timeout: float) -> tuple[dict[str, Any] | None, str]
         "IG_PROPS_DEVICE": replay.device,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "ig_props.replay", str(timeout)],
+        [sys.executable, "-m", "ig_props.reproduction.replay", str(timeout)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

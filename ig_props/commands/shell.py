@@ -16,15 +16,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ig_props import expected as expectations
-from ig_props import replay as replays
 from ig_props.attributors.load import LIBRARIES, parse_args
 from ig_props.attributors.protocol import ACCEPTS, CannotRun, Kind
-from ig_props.calls import split_name
-from ig_props.events import CannotRunEvent, Event, Finished, Found, Shrinking, Started
 from ig_props.findings import Finding, Verdict
 from ig_props.reports.run import Run
-from ig_props.request import MODEL, PROFILES, TIMEOUT, Request, UsageError
+from ig_props.reproduction import expected as expectations
+from ig_props.reproduction import replay as replays
+from ig_props.reproduction.calls import split_name
+from ig_props.running.events import CannotRunEvent, Event, Finished, Found, Shrinking, Started
+from ig_props.running.request import MODEL, PROFILES, TIMEOUT, Request, UsageError
 
 
 def _near(word: str, known: Iterable[str]) -> str:

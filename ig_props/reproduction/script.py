@@ -6,11 +6,11 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from ig_props import calls, endings
 from ig_props.claims.case import Case, Point, case_from_json
-from ig_props.endings import plan
 from ig_props.findings import Finding
 from ig_props.networks.source import layer_source, numbers, source
+from ig_props.reproduction import calls, endings
+from ig_props.reproduction.endings import plan
 
 
 def _nested(point: Point, shape: tuple[int, ...]) -> Any:

@@ -1,7 +1,7 @@
 """How is code under test kept in a process of its own, so that its crash or hang is a finding and not ours?
 
 The parent (`Worker`) writes a request and then one claim id per line to the worker's standard input; the worker
-(`python -m ig_props.worker`) answers with events, one line each, on what was its standard output. Standard output and
+(`python -m ig_props.running.worker`) answers with events, one line each, on what was its standard output. Standard output and
 error of the foreign code end in the parent, which keeps their last lines. What the worker is doing, since when and on
 which case stands on a `Board`, a small file mapped into both, because a process that hangs or died cannot say it.
 """
@@ -26,13 +26,13 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ig_props.events import CannotRunEvent, Event, Found, to_line
+from ig_props.running.events import CannotRunEvent, Event, Found, to_line
 
 if TYPE_CHECKING:
     from ig_props.attributors.protocol import Attributor, Call, Traits
     from ig_props.claims.claim import Claim
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT.name in {"site-packages", "dist-packages"}
 CAPACITY = 2**20
 """Bytes of a board; a case that does not fit is not shown."""
@@ -144,7 +144,7 @@ class Worker:
         if not INSTALLED:
             everything["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ig_props.worker"],
+            [sys.executable, "-m", "ig_props.running.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -306,7 +306,7 @@ def _serve(pipe: _Pipe, board: Board) -> None:
 
         torch.set_num_threads(1)
         from ig_props.claims.calling import DEVICE, preflight
-        from ig_props.examine import examine
+        from ig_props.running.examine import examine
 
         _check_device(DEVICE)
         registry = import_module(request["registry"])
@@ -357,7 +357,7 @@ def main() -> None:
     try:
         _serve(pipe, board)
     except Exception as error:
-        from ig_props.attack import internal_error
+        from ig_props.running.attack import internal_error
 
         pipe.say(control="broken", message=internal_error(error))
     os._exit(0)

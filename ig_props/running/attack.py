@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ig_props.events import Event, Progress, Shrinking
 from ig_props.findings import Finding, Outcome, Verdict
+from ig_props.running.events import Event, Progress, Shrinking
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ig_props.events import Attacking, CannotRunEvent, Event, Found, Shrinking, Started, event_from_json
-from ig_props.examine import reproduced
 from ig_props.findings import Finding, Verdict
-from ig_props.request import BROKEN, Request, UsageError
-from ig_props.worker import Phase, Worker, versions
+from ig_props.running.events import Attacking, CannotRunEvent, Event, Found, Shrinking, Started, event_from_json
+from ig_props.running.examine import reproduced
+from ig_props.running.request import BROKEN, Request, UsageError
+from ig_props.running.worker import Phase, Worker, versions
 
 STREAK = 3
 """After so many attacks in a row that ended the process, the rest of the claims are not attacked."""
