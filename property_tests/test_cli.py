@@ -143,6 +143,8 @@ def test_every_option_reaches_the_request(found: Callable[..., list[Request]]) -
         (["check", "a:b", "--arg", "method"], "--arg needs name=value"),
         (["check", "a:b", "--profile", "slow"], "'slow' is not one of 'quick', 'default', 'deep'"),
         (["check", "a:b", "--timeout", "0"], "0.0 is not in the range"),
+        (["check", "a:b", "--jobs", "100000"], "100000 is not in the range"),
+        (["check", "a:b", "--json", "no/such/r.json"], "--json no/such/r.json cannot be written"),
         (["check", "a:b", "--json", "-", "--junit", "-"], "cannot both write to standard output"),
         (["check", "a:b", "--expected", "no.toml"], "--expected no.toml cannot be read: No such file"),
         (["check", "a:b", "--inputs", "x.npy"], "--inputs needs --model FILE:OBJECT"),
@@ -227,10 +229,11 @@ def test_json_on_standard_output_is_nothing_but_json(found: Callable[..., Any]) 
 
 def test_a_file_that_cannot_be_written_costs_no_report(found: Callable[..., Any]) -> None:
     found(refuted())
-    result = invoke("check", NAME, "--json", "no/such/folder/r.json")
+    # writing there fails although the folder exists
+    result = invoke("check", NAME, "--json", "/dev/full")
     assert result.exit_code == 2
     assert "REFUTED  QUAD.weights_sum_one" in result.stdout
-    assert result.stderr == "Error: --json no/such/folder/r.json cannot be written: No such file or directory\n"
+    assert result.stderr == "Error: --json /dev/full cannot be written: No space left on device\n"
 
 
 def test_refuted_findings_leave_replay_files(found: Callable[..., Any], somewhere: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 from collections.abc import Callable, Sequence
@@ -113,15 +114,18 @@ def _simplest(claim: Claim) -> str:
                 strategy = claim.cases(Traits(kind, accepts=accepts, rule=midpoint))
                 if strategy is None:
                     continue
-                # the first example that Hypothesis generates is the simplest one, so that nothing is left to shrink
                 settings = hypothesis.settings(
                     database=None,
                     deadline=None,
                     derandomize=True,
-                    phases=[hypothesis.Phase.generate],
+                    max_examples=200,
+                    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
                     suppress_health_check=list(hypothesis.HealthCheck),
                 )
-                return str(hypothesis.find(strategy, lambda case: True, settings=settings))
+                # a path of no length says little, unless the claim is about it
+                for telling in (lambda case: case.inputs != case.baselines, lambda case: True):
+                    with contextlib.suppress(hypothesis.errors.NoSuchExample):
+                        return str(hypothesis.find(strategy, telling, settings=settings))
             except Exception:
                 continue
     return ""

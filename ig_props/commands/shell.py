@@ -45,6 +45,8 @@ def _writable(options: Mapping[str, Any]) -> None:
 def request_of(options: Mapping[str, Any]) -> Request:
     """The campaign that a command line asks for; UsageError names what does not exist."""
     _writable(options)
+    if options["timeout"] is not None and options["timeout"] != options["timeout"]:
+        raise UsageError("--timeout is a number of seconds, given nan")
     if not options["specs"]:
         raise UsageError("nothing to check: give a SPEC such as captum:IntegratedGradients (ig-props list shows more)")
     as_ = options["as_"]

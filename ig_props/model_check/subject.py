@@ -128,11 +128,14 @@ def _second(module: nn.Module, known: Captured, shape: Shape) -> tuple[nn.Module
 
 
 def _told(known: Captured, worst: float, allowed: float) -> list[tuple[str, str]]:
-    where = f"rounded to float64 in {', '.join(known.rounded)}" if known.rounded else "every weight exactly"
+    where = f"weights of {', '.join(known.rounded)} rounded to float64" if known.rounded else "every weight exact"
     apart = "equal the model's" if worst == 0.0 else f"differ from the model's by at most {worst:.1g}"
     return [
         ("model", summary(known.network)),
-        ("", f"described with {where}; its scores in float64 {apart} (rounding may explain {allowed:.1g})"),
+        (
+            "",
+            f"described with {where}; the description's scores in float64 {apart} (rounding may explain {allowed:.1g})",
+        ),
     ]
 
 
