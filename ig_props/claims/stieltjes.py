@@ -221,7 +221,11 @@ CLAIMS = (
     Claim(
         "QUAD.variation_bound", "stieltjes", ClaimKind.THEOREM,
         "attributions agree with the exact integral up to |d_i| V(∂_iF) 2/n and rounding",
-        ("the rule's nodes interlace the partial sums of its positive weights", "no weight is above 2/n, or its own width counts"), "theory.md 4 and 10", IG,
+        (
+            "the rule's nodes interlace the partial sums of its positive weights",
+            "no weight is above 2/n, or its own width counts",
+        ),
+        "theory.md 4 and 10", IG,
         now_and_then_wide(Space(families=(agreeable,)), True), judged(agreement),
     ),
     Claim(
