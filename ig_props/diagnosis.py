@@ -14,7 +14,7 @@ import numpy as np
 from ig_props.attributors.protocol import Attributor, drawn_dtypes
 from ig_props.claims.calling import ForeignError, Malformed, attributions
 from ig_props.claims.case import Case, Situation
-from ig_props.networks.network import Affine, Network, Node, Product, Relu
+from ig_props.networks.network import Add, Affine, Network, Node, Product, Relu
 from ig_props.quadrature import RULES
 
 GRID = 64
@@ -99,7 +99,9 @@ def _weights(probe: Probe, steps: Sequence[int]) -> list[str]:
     single = drawn_dtypes(probe.attributor.traits)[0] != "float64"
     if single and all(_near(s, 1.0, SINGLE) for s in known.values()):
         return []
-    shown = ", ".join(f"{s:.6g} at n_steps = {n}" for n, s in list(known.items())[:3])
+    # what is most wrong is shown first
+    worst_first = sorted(known.items(), key=lambda item: (-abs(item[1] - 1.0), item[0]))
+    shown = ", ".join(f"{s:.6g} at n_steps = {n}" for n, s in worst_first[:3])
     if all(_near(s, 1.0, SINGLE) for s in known.values()):
         worst = max(abs(s - 1.0) for s in known.values())
         return [f"weights sum to 1 only up to {worst:.1e}: float32 step sizes or gradients in a float64 model"]
@@ -138,6 +140,15 @@ def _rule(probe: Probe, n: int) -> list[str]:
     distance, sentence = min(matches)
     if distance <= SINGLE:
         return [sentence]
+    return _path_of_nodes(probe, max(n, 50)) if probe.attributor.traits.has_steps else []
+
+
+def _path_of_nodes(probe: Probe, n: int) -> list[str]:
+    """What the moments of many nodes say of a rule that is none of the known ones."""
+    moments = _moments(probe, n)
+    if not all(map(math.isfinite, moments)) or abs(moments[0]) < SINGLE:
+        return []
+    relative = [m / moments[0] for m in moments]
     mean = relative[1]
     spread = relative[2] - mean * mean
     if abs(mean - 0.5) > 1 / n:
@@ -244,6 +255,27 @@ def _paths(probe: Probe) -> list[str]:
     ]
 
 
+def _rescaling(probe: Probe) -> list[str]:
+    """x1 is the affine part of x0³ + x1: every rule gives it 1, unless the sum is made to fit afterwards."""
+    cube = (
+        Node(Affine(((1.0, 0.0),), (0.0,)), (0,)),
+        Node(Product(), (1, 1)),
+        Node(Product(), (2, 1)),
+        Node(Affine(((0.0, 1.0),), (0.0,)), (0,)),
+        Node(Add(), (3, 4)),
+    )
+    n = max(3, probe.attributor.traits.min_steps)
+    values = probe(Network((2,), cube), ((1.0, 1.0),), ((0.0, 0.0),), n=n)
+    if values is None or not np.isfinite(values).all():
+        return []
+    a, b = (float(v) for v in values[0])
+    if _near(b, 1.0, SINGLE) or not _near(a + b, 2.0, SINGLE) or _near(a, 1.0, SINGLE):
+        return []
+    return [
+        f"attributions are made to add up: x1 in F = x0³ + x1 gets {b:.6g} instead of 1 so that the sum is complete"
+    ]
+
+
 def diagnose(attributor: Attributor) -> tuple[str, ...]:
     """Sentences on what the probes show is wrong with an input method; empty when they show nothing."""
     traits = attributor.traits
@@ -259,7 +291,7 @@ def diagnose(attributor: Attributor) -> tuple[str, ...]:
         if part is not _displacement or "baselines" in traits.accepts:
             found += part(probe)
     if traits.kind == "ig":
-        found += _paths(probe)
+        found += _paths(probe) + _rescaling(probe)
     return tuple(found)
 
 
