@@ -339,14 +339,26 @@ WIDEST = 8.0
 """Rules with n nodes whose discrepancy is above this many n-ths are not taken for rules with n nodes."""
 
 
-def widest(attributor: Attributor, n: int) -> float:
-    """n times the discrepancy of a rule of n positive weights that sum to 1, at most `WIDEST`; 0 for anything else.
+def _local_weights(beyond: np.ndarray) -> np.ndarray:
+    """At every threshold the larger one of the weights next to it, where the sum beyond it changes."""
+    levels, place = np.unique(-beyond, return_inverse=True)
+    steps = np.diff(levels, prepend=levels[0] - beyond[-1], append=levels[-1] + beyond[-1])
+    larger: np.ndarray = np.maximum(steps[:-1], steps[1:])[place]
+    return larger
 
-    Such a rule is off by at most V times its discrepancy (Koksma), however its nodes lie: those of tanh-sinh rules are
-    sparse in the middle.
+
+def widest(attributor: Attributor, n: int) -> float:
+    """n times the discrepancy of a rule whose nodes interlace the partial sums of its positive weights, at most `WIDEST`;
+    0 for anything else.
+
+    Such a rule is off by at most V times its discrepancy (Koksma), however wide its weights are: tanh-sinh rules are sparse
+    in the middle. Nodes and weights that do not fit each other are no such rule.
     """
     found = _beyond(attributor, FINE, n)
     if found is None or abs(found[0] - 1.0) > 1e-6 or (np.diff(found) > 1e-9).any():
         return 0.0
-    discrepancy = float(np.abs(found - (1.0 - np.arange(FINE) / FINE)).max()) + 1.0 / FINE
+    apart = np.abs(found - (1.0 - np.arange(FINE) / FINE))
+    if (apart > _local_weights(found) + 1.0 / FINE).any():
+        return 0.0
+    discrepancy = float(apart.max()) + 1.0 / FINE
     return discrepancy * n if discrepancy * n <= WIDEST else 0.0
