@@ -172,3 +172,11 @@ def test_transformed_networks_are_what_the_axioms_compare(data: st.DataObject) -
     moved = z.clone()
     moved[:, 1] = 7.0
     assert torch.equal(value(rewrites.without(f, 1), z), value(rewrites.without(f, 1), moved))
+
+
+def test_models_that_couple_samples_are_drawn_for_claims_that_do_not_look_at_numbers() -> None:
+    from ig_props.claims.contracts import coupled_now_and_then
+
+    strategy = coupled_now_and_then(EVERYTHING)
+    assert strategy is not None
+    assert share(collect(strategy, 300), lambda case: case.situation.coupled) > 0.02
