@@ -189,7 +189,7 @@ def _here(
     from ig_props.attributors.protocol import CannotRun
 
     registry: Any = import_module(request.registry)
-    calling: Any = import_module("ig_props.claims.calling")
+    calling: Any = import_module("ig_props.checking.calling")
     preflight = getattr(registry, "preflight", calling.preflight)
     began, findings, cannot_run = time.monotonic(), [], False
     title = str(getattr(subject, "name", None) or getattr(subject, "__qualname__", type(subject).__name__))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ig_props.attributors.protocol import Attributor, drawn_dtypes
-from ig_props.claims.calling import ForeignError, Malformed, attributions
+from ig_props.checking.calling import ForeignError, Malformed, attributions
 from ig_props.claims.case import Case, Situation
 from ig_props.networks.network import Add, Affine, Network, Node, Product, Relu
 from ig_props.quadrature import RULES
@@ -355,7 +355,7 @@ def widest(attributor: Attributor, n: int) -> float:
     in the middle. Nodes and weights that do not fit each other are no such rule.
     """
     found = _beyond(attributor, FINE, n)
-    if found is None or abs(found[0] - 1.0) > 1e-6 or (np.diff(found) > 1e-9).any():
+    if found is None or not _near(float(found[0]), 1.0, SINGLE) or (np.diff(found) > DOUBLE).any():
         return 0.0
     apart = np.abs(found - (1.0 - np.arange(FINE) / FINE))
     if (apart > _local_weights(found) + 1.0 / FINE).any():

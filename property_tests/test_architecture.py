@@ -39,10 +39,12 @@ def files(folder: str) -> list[Path]:
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("methods", ("ig_props.claims", "ig_props.attributors", "ig_props.campaign")),
+        ("methods", ("ig_props.claims", "ig_props.checking", "ig_props.attributors", "ig_props.campaign")),
+        ("integration", ("ig_props.claims", "ig_props.checking", "ig_props.attributors", "ig_props.campaign")),
         ("networks", ("ig_props.claims", "ig_props.attributors", "ig_props.campaign", "ig_props.strategies")),
         ("oracles", ("ig_props.claims", "ig_props.attributors", "ig_props.campaign", "ig_props.strategies")),
         ("claims", ("ig_props.campaign", "ig_props.reports", "ig_props.running.attack", "ig_props.cli")),
+        ("checking", ("ig_props.campaign", "ig_props.reports", "ig_props.running.attack", "ig_props.cli")),
         ("", ("sympy",)),
     ],
 )

@@ -22,7 +22,7 @@ from ig_props.running.worker import Board, Phase, Watched
 CLAIMS = '''
 """Claims whose number of steps tells the code under test what to do."""
 from hypothesis import strategies as st
-from ig_props.claims.calling import answered, attributions
+from ig_props.checking.calling import answered, attributions
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
 from ig_props.claims import registry

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import ig_props
 from ig_props import campaign, cli
-from ig_props.claims import calling
+from ig_props.checking import calling
 from ig_props.findings import Finding, Verdict
 from ig_props.methods.integrated_gradients import integrated_gradients
 from ig_props.model_check.given import given_of

@@ -12,7 +12,7 @@ import pytest
 
 from ig_props.attributors.plain import Plain
 from ig_props.campaign import check
-from ig_props.claims.calling import attributions
+from ig_props.checking.calling import attributions
 from ig_props.claims.case import Case
 from ig_props.claims.registry import claims
 from ig_props.findings import Verdict

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Attributor, Kind, Traits
-from ig_props.claims.calling import Check, attributions
+from ig_props.checking.calling import Check, attributions
+from ig_props.checking.judging import Array, allowance, compare, coordinate, judged
+from ig_props.claims.axiom_witnesses import kink_witness, loop_witness
 from ig_props.claims.case import Case, Point
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
-from ig_props.claims.judging import Array, allowance, compare, coordinate, judged
 from ig_props.findings import HOLDS, Outcome
-from ig_props.networks.network import Add, Affine, Max, Network, Node, Relu
+from ig_props.networks.network import Affine, Network, Node, Relu
 from ig_props.strategies import networks as nets
 from ig_props.strategies import rewrites
 from ig_props.strategies.cases import FEW_STEPS, LATTICE, Space, around, cases, settled
+from ig_props.strategies.layers import from_space
 
 STEPS = (*FEW_STEPS, 64)
 VECTORS = Space(images=False, steps=STEPS)
@@ -314,63 +315,6 @@ def invariance_cases(draw: st.DrawFn, traits: Traits) -> Case:
     return replace(case, other=draw(rewrites.preserving(case.network)))
 
 
-def kink_witness() -> str:
-    """Three ways to write max(x0, x1) whose gradients on the tie differ, evaluated exactly and by torch."""
-    import torch
-
-    from ig_props.networks.torch_ import TorchNetwork
-
-    def one(*nodes: Node) -> Network:
-        return Network((2,), nodes)
-
-    def written(a: float, b: float, rest: tuple[float, float]) -> Network:
-        return one(
-            Node(Affine(((a, b),), (0.0,)), (0,)), Node(Relu(), (1,)), Node(Affine((rest,), (0.0,)), (0,)),
-            Node(Add(), (2, 3)),
-        )  # fmt: skip
-
-    first, second = written(1.0, -1.0, (0.0, 1.0)), written(-1.0, 1.0, (1.0, 0.0))
-    pick = [Node(Affine((row,), (0.0,)), (0,)) for row in ((1.0, 0.0), (0.0, 1.0))]
-    third = one(*pick, Node(Max(), (1, 2)))
-    found = []
-    for network, expected in ((first, (0.0, 1.0)), (second, (1.0, 0.0)), (third, (0.5, 0.5))):
-        x = torch.tensor([[0.5, 0.5]], dtype=torch.float64, requires_grad=True)
-        (g,) = torch.autograd.grad(TorchNetwork(network)(x).sum(), x)
-        assert tuple(g[0].tolist()) == expected, f"torch gives {g.tolist()} for {network}"
-        found.append(str(network))
-    return (
-        f"from (0, 0) to (1, 1) automatic differentiation attributes (0, 1) to {found[0]}, (1, 0) to {found[1]} and "
-        f"(1/2, 1/2) to {found[2]}: one function, complete in all three, symmetric only in the third"
-    )
-
-
-def loop_witness() -> str:
-    """A closed loop in (x0, x1) attributes something to x1 although x1 ends where it began."""
-    from ig_props.networks.network import Product
-    from ig_props.oracles.polynomial import path_oracle as leg
-
-    nodes = (
-        Node(Affine(((1.0, 0.0),), (0.0,)), (0,)),
-        Node(Affine(((0.0, 1.0),), (0.0,)), (0,)),
-        Node(Product(), (1, 2)),
-    )
-    corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0)]
-    total = [Fraction(0), Fraction(0)]
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
-        exact = leg(Network((2,), nodes), 0, end, start).exact
-        assert exact is not None
-        total = [a + b for a, b in zip(total, exact, strict=True)]
-    assert total == [1, -1]
-    return (
-        "F = x0*x1 along (0,0) -> (0,1) -> (1,1) -> (1,0): x1 does not change from end to end, yet the path attributes "
-        f"{total[1]} to it (and {total[0]} to x0)"
-    )
-
-
-def _cases(space: Space) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
-    return lambda traits: cases(traits, space)
-
-
 def _if_baselines(
     strategy: Callable[[Traits], st.SearchStrategy[Case] | None],
 ) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
@@ -421,7 +365,7 @@ CLAIMS = (
     _claim("IG.affine_scale_invariance", "rescaling and shifting coordinates, undone in the model, leaves IG unchanged",
            "2306.13753", IG, _vectors(affine_scale_cases), affine_scale, "every factor is non-zero"),
     _claim("IG.reversal", "exchanging input and baseline negates IG", "theory.md 2", IG,
-           _if_baselines(_cases(Space(steps=STEPS))), reversal),
+           _if_baselines(from_space(Space(steps=STEPS))), reversal),
     _claim("IG.segment_additivity", "IG(x'; x) = IG(x'; m) + IG(m; x) for m on the segment", "theory.md 2", IG,
            _vectors(_if_baselines(additivity_cases)), additivity),
     _claim("IG.nondecreasing_positivity", "F nondecreasing and x >= x': no attribution is negative", "2306.13753", IG,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,18 +9,18 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Attributor, Kind, Traits
-from ig_props.claims.answers import answer
-from ig_props.claims.calling import EPSILON, FLOAT32, Check
+from ig_props.checking.answers import answer, named
+from ig_props.checking.calling import EPSILON, FLOAT32, Check
+from ig_props.checking.judging import compare, judged
+from ig_props.checking.maps import maps, normalised, raw
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
-from ig_props.claims.judging import compare, judged
-from ig_props.claims.maps import maps, normalised, raw
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import AvgPool2d, Flatten, Relu
 from ig_props.oracles.maps import positive_sums
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import FEW_STEPS, STEPS, Space, around
-from ig_props.strategies.layers import layer_cases
+from ig_props.strategies.layers import from_space
 
 MAPS = frozenset(k for k in Kind if k.is_map)
 POINTWISE = frozenset({Kind.GRAD_CAM, Kind.GRAD_CAM_POSITIVE, Kind.GRAD_CAM_PLUS_PLUS})
@@ -58,7 +57,7 @@ def definition(attributor: Attributor, case: Case) -> Outcome:
         return normalised(attributor, case, values)
     known = raw(attributor, case)
     return compare(
-        lambda row, k: f"entry {k}" + (f", sample {row}" if len(values) > 1 else ""), values, known.mid,
+        named(case), values, known.mid,
         radius=known.radius, quadrature=known.quadrature, rounding=known.rounding, float32=known.float32,
         how="exact map",
     )  # fmt: skip
@@ -79,7 +78,7 @@ def sandwich(attributor: Attributor, case: Case) -> Outcome:
         bounds.append((found[0] / (2.0 + found[1]), found[0] / (2.0 - found[1])))
     low, high = (np.array(b) for b in zip(*bounds, strict=True))
     return compare(
-        lambda row, k: f"entry {k}" + (f", sample {row}" if len(values) > 1 else ""), values, (low + high) / 2,
+        named(case), values, (low + high) / 2,
         radius=(high - low) / 2 + known.radius, rounding=known.rounding, float32=known.float32,
         how="between L⁺/(2+ε) and L⁺/(2-ε)",
     )  # fmt: skip
@@ -108,7 +107,7 @@ def proportional(attributor: Attributor, case: Case) -> Outcome:
         return spread
 
     return compare(
-        lambda row, k: f"entry {k}" + (f", sample {row}" if len(values) > 1 else ""),
+        named(case),
         values[sure], (ratio * known.mid)[sure], radius=total(known.radius)[sure],
         rounding=2 * total(known.rounding)[sure] + 4 * eps * np.abs(ratio * known.mid)[sure],
         float32=2 * total(known.float32)[sure] + 4 * FLOAT32 * np.abs(ratio * known.mid)[sure],
@@ -116,14 +115,8 @@ def proportional(attributor: Attributor, case: Case) -> Outcome:
     )  # fmt: skip
 
 
-def _drawn(space: Space) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
-    return lambda traits: layer_cases(traits, space) if traits.accepts & {"images", "vectors"} else None
-
-
 def _pooled(traits: Traits) -> st.SearchStrategy[Case] | None:
     """A convolution, a rectifier or none, global average pooling and an affine head."""
-    if not traits.accepts & {"images", "vectors"}:
-        return None
 
     @st.composite
     def build(draw: st.DrawFn) -> Case:
@@ -145,8 +138,6 @@ def _pooled(traits: Traits) -> st.SearchStrategy[Case] | None:
 
 def _gentle(traits: Traits) -> st.SearchStrategy[Case] | None:
     """Behind a rectifier, with a head so small that |g ΣA| stays below 2 most of the time."""
-    if not traits.accepts & {"images", "vectors"}:
-        return None
 
     @st.composite
     def build(draw: st.DrawFn) -> Case:
@@ -188,7 +179,7 @@ def _claim(id_: str, statement: str, kinds: frozenset[Kind], strategy: object, c
 
 
 CLAIMS = (
-    _claim("CAM.definition", "the map is relu(Σ_k w_k A^k) with the weights of its kind", POINTWISE, _drawn(SPACE),
+    _claim("CAM.definition", "the map is relu(Σ_k w_k A^k) with the weights of its kind", POINTWISE, from_space(SPACE),
            definition, "no pre-activation at the point is zero, or any slope there"),
     _claim("CAM.grad_cam_linear_head", "behind global average pooling and a linear head Grad-CAM is CAM up to a factor",
            frozenset({Kind.GRAD_CAM}), _pooled, proportional),
@@ -199,5 +190,5 @@ CLAIMS = (
     Claim("CAM.plus_plus_pole", "cam", ClaimKind.COUNTEREXAMPLE, "near g ΣA = -2 the weights are unbounded", (),
           "theory.md 6", PLUS_PLUS, witness=pole_witness),
     _claim("RSI.grad_cam_definition", "the weights are channel means of ∫ (∂y/∂A)[₊] dA along the path", SAMPLED,
-           _drawn(Space(steps=(*STEPS[-4:], *STEPS))), definition, "tags inside the cells of n equal parts"),
+           from_space(Space(steps=(*STEPS[-4:], *STEPS))), definition, "tags inside the cells of n equal parts"),
 )  # fmt: skip

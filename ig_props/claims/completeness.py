@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -12,14 +11,15 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Attributor, Kind, Traits, drawn_dtypes
-from ig_props.claims.calling import attributions
+from ig_props.checking.calling import attributions
+from ig_props.checking.judging import agreement, allowance, compare, constant, judged
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
-from ig_props.claims.judging import agreement, allowance, compare, constant, judged
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu, Shape
 from ig_props.strategies import networks as nets
-from ig_props.strategies.cases import Space, admissible_steps, around, cases, settled, situations
+from ig_props.strategies.cases import Space, admissible_steps, around, settled, situations
+from ig_props.strategies.layers import from_space
 
 
 def residual(attributor: Attributor, case: Case) -> Outcome:
@@ -70,10 +70,6 @@ def tied_cases(draw: st.DrawFn, traits: Traits) -> Case:
     n_steps = draw(st.sampled_from(admissible_steps(traits))) if traits.has_steps else 50
     target = draw(st.integers(0, network.classes - 1))
     return Case(network, ((ends[0],) * size,), ((start,) * size,), (target,), n_steps, situation)
-
-
-def from_space(space: Space) -> Callable[[Traits], st.SearchStrategy[Case]]:
-    return lambda traits: cases(traits, space)
 
 
 def cantor(k: int) -> Network:

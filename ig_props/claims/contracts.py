@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.claims.answers import alike, answer, apart, named, only, read
-from ig_props.claims.calling import (
+from ig_props.checking.answers import alike, answer, apart, named, only, read
+from ig_props.checking.calling import (
     Check,
     ForeignError,
     Prepared,
@@ -21,17 +21,17 @@ from ig_props.claims.calling import (
     seed_everything,
     sheltered,
 )
+from ig_props.checking.judging import compare, judged
+from ig_props.checking.snapshots import in_words, take
 from ig_props.claims.case import Case
 from ig_props.claims.claim import EVERY, Cases, Claim, ClaimKind
 from ig_props.claims.failures import failing_cases, purity_after_failure
 from ig_props.claims.flaws import errors, flawed_cases
-from ig_props.claims.judging import compare, judged
-from ig_props.claims.snapshots import in_words, take
 from ig_props.findings import HOLDS, Outcome, Verdict
 from ig_props.networks.network import Affine
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import FEW_STEPS, Space, settled
-from ig_props.strategies.layers import any_cases
+from ig_props.strategies.layers import any_cases, from_space
 from ig_props.strategies.wide import wide_cases
 
 PIECEWISE = Space(families=(nets.affine, nets.piecewise_linear), steps=FEW_STEPS, often=True)
@@ -311,10 +311,6 @@ def _coupled(case: Case, wanted: bool) -> Case:
     return replace(case, situation=replace(case.situation, coupled=True))
 
 
-def _any(space: Space) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
-    return lambda traits: any_cases(traits, space)
-
-
 def _contract(id_: str, statement: str, strategy: Cases, check: Check, *premises: str) -> Claim:
     return Claim(
         id_,
@@ -332,7 +328,7 @@ def _contract(id_: str, statement: str, strategy: Cases, check: Check, *premises
 CLAIMS = (
     _contract("CODE.shape", "attributions have the shape of what they explain", coupled_now_and_then, shape),
     _contract("CODE.dtype", "attributions have the dtype of the inputs", coupled_now_and_then, dtype),
-    _contract("CODE.determinism", "equal calls get equal answers", _any(PIECEWISE), determinism),
+    _contract("CODE.determinism", "equal calls get equal answers", from_space(PIECEWISE), determinism),
     _contract("CODE.purity", "model, tensors and process are left as they were", coupled_now_and_then, purity),
     _contract("CODE.purity_after_failure", "also when the model raises half-way", 
               lambda traits: failing_cases(traits, PIECEWISE), purity_after_failure),
@@ -342,7 +338,7 @@ CLAIMS = (
               _several("mixed-targets"), mixed_targets),
     _contract("CODE.chunking", "internal_batch_size does not change the answer", chunked_cases, chunking),
     _contract("CODE.memory_layout", "strides of the tensors do not change the answer", layout_cases, memory_layout),
-    _contract("CODE.no_grad", "calls under torch.no_grad() get the same answer", _any(PIECEWISE), no_grad),
+    _contract("CODE.no_grad", "calls under torch.no_grad() get the same answer", from_space(PIECEWISE), no_grad),
     _contract("CODE.errors", "arguments without a sound answer raise an error", flawed_cases, errors),
     _contract("CODE.second_model", "nothing is remembered from earlier calls", second_cases, second_model),
 )  # fmt: skip

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.claims.answers import alike, answer
-from ig_props.claims.calling import ForeignError, Malformed, Prepared, invoke, prepare, seed_everything, sheltered
+from ig_props.checking.answers import alike, answer
+from ig_props.checking.calling import ForeignError, Malformed, Prepared, invoke, prepare, seed_everything, sheltered
+from ig_props.checking.snapshots import in_words, take
 from ig_props.claims.case import Case
-from ig_props.claims.snapshots import in_words, take
 from ig_props.findings import Outcome, Verdict
 from ig_props.strategies.cases import Space
 from ig_props.strategies.layers import any_cases

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.claims.answers import answer, read
-from ig_props.claims.calling import (
+from ig_props.checking.answers import answer, read
+from ig_props.checking.calling import (
     DEVICE,
     ForeignError,
     Malformed,

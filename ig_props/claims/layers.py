@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Attributor, Kind, Traits
-from ig_props.claims.answers import answer
-from ig_props.claims.calling import EPSILON, FLOAT32
+from ig_props.attributors.protocol import Attributor, Kind
+from ig_props.checking.answers import answer
+from ig_props.checking.calling import EPSILON, FLOAT32
+from ig_props.checking.judging import compare, constant, judged
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
-from ig_props.claims.judging import compare, constant, judged
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle
 from ig_props.strategies.cases import Space
-from ig_props.strategies.layers import layer_cases
+from ig_props.strategies.layers import from_space
 
 LAYERS = frozenset({Kind.LAYER_INTEGRAL, Kind.LAYER_IG})
 
@@ -66,9 +64,7 @@ def completeness(attributor: Attributor, case: Case) -> Outcome:
     )
 
 
-def _drawn() -> Callable[[Traits], st.SearchStrategy[Case] | None]:
-    space = Space(any_steps=True)
-    return lambda traits: layer_cases(traits, space) if traits.accepts & {"images", "vectors"} else None
+DRAWN = from_space(Space(any_steps=True))
 
 
 def skip_witness() -> str:
@@ -109,12 +105,12 @@ CLAIMS = (
     Claim(
         "RSI.completeness", "layers", ClaimKind.THEOREM, "at a cut the layer's attributions add up to S(x) - S(x')",
         ("the score depends on the input only through the layer",), "2205.10900; theory.md 5", LAYERS,
-        _drawn(), judged(completeness),
+        DRAWN, judged(completeness),
     ),
     Claim(
         "RS.bounded_variation", "layers", ClaimKind.THEOREM,
         "layer attributions agree with the exact layer integral up to osc(f) Var(α) cell by cell",
-        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, _drawn(), judged(agreement),
+        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, DRAWN, judged(agreement),
     ),
     Claim(
         "RSI.skip_deficit", "layers", ClaimKind.COUNTEREXAMPLE, "off a cut a bypass leaves a deficit", (),

@@ -10,15 +10,16 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Attributor, Kind, Traits, drawn_dtypes
-from ig_props.claims.calling import attributions
+from ig_props.checking.calling import attributions
+from ig_props.checking.judging import agreement, allowance, compare, coordinate, judged
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
-from ig_props.claims.completeness import SMOOTH, from_space
-from ig_props.claims.judging import agreement, allowance, compare, coordinate, judged
+from ig_props.claims.completeness import SMOOTH
 from ig_props.findings import Outcome
 from ig_props.networks.network import Affine, Network, Node, Product, Relu, Shape
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import STEPS, Space, admissible_steps, cases
+from ig_props.strategies.layers import from_space
 from ig_props.strategies.wide import wide_cases
 
 IG = frozenset({Kind.IG})

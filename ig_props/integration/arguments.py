@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ig_props.methods.integrated_gradients import chosen
+from ig_props.methods.integrated_gradients import Score, chosen
 
 Tensors = tuple[Tensor, ...]
-Score = Callable[[Tensor, int | Tensor | None], Tensor]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -39,13 +38,16 @@ class Segments:
 
     def scores(self, rows: Tensors, samples: Tensor | int) -> Tensor:
         """Scores [R] of rows; samples: the sample of every row, or how many points of each sample there are."""
+        return self.scored(self.forward(*rows), samples, rows[0].shape[0])
+
+    def scored(self, output: Tensor, samples: Tensor | int, rows: int) -> Tensor:
+        """Scores [R] of what the model answers to rows of points."""
         target = self.target
         if isinstance(target, Tensor):
             target = target.repeat(samples) if isinstance(samples, int) else target[samples]
-        scores = self.score(self.forward(*rows), target)
-        if scores.shape != (rows[0].shape[0],):
-            given = list(scores.shape)
-            raise ValueError(f"score gives {given} for {rows[0].shape[0]} points; one number per point is needed")
+        scores = self.score(output, target)
+        if scores.shape != (rows,):
+            raise ValueError(f"score gives {list(scores.shape)} for {rows} points; one number per point is needed")
         return scores
 
     def points(self, t: Tensor) -> Tensors:

@@ -18,8 +18,7 @@ from ig_props.integration.structure import Structure, rectifier, thresholds
 
 Env = dict[fx.Node, Any]
 NOISE = 64.0
-"""Sign changes of values below so many roundings of the largest one are taken for noise; they move no attribution by
-more than rounding does."""
+"""Values below so many roundings of the largest one are taken for zero: a unit so near its kink is as good as tied."""
 
 
 class TooManyPieces(Exception):

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.integration import sums
-from ig_props.integration.arguments import Score, Segments, Tensors, positive, segments, whole
+from ig_props.integration.arguments import Segments, Tensors, positive, segments, whole
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces, pieces
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, structure_of
-from ig_props.methods.integrated_gradients import chosen
+from ig_props.methods.integrated_gradients import Score, chosen
 from ig_props.quadrature import RULES
 
 RTOL = 1e-3
@@ -83,15 +83,13 @@ def largest(parts: Tensors) -> Tensor:
 
 def measured(model: nn.Module, job: Segments) -> tuple[Structure, int, Tensor]:
     """The model's structure, its kinks per sample, and F(x) - F(x'); a trace that answers otherwise is not followed."""
-    structure = structure_of(model)
+    structure = (
+        structure_of(model) if job.score is chosen else Structure(Family.UNKNOWN, "a score of one's own is not traced")
+    )
     with torch.no_grad():
         rows = tuple(torch.cat(pair) for pair in zip(job.ends, job.starts, strict=True))
         output = job.forward(*rows)
-        scores = job.score(output, job.target.repeat(2) if isinstance(job.target, Tensor) else job.target)
-        if scores.shape != (2 * job.count,):
-            raise ValueError(
-                f"score gives {list(scores.shape)} for {2 * job.count} points; one number per point is needed"
-            )
+        scores = job.scored(output, 2, 2 * job.count)
         gain = (scores[: job.count] - scores[job.count :]).double()
         units = 0
         if structure.graph is not None and structure.family is not Family.UNKNOWN:
@@ -109,6 +107,12 @@ def measured(model: nn.Module, job: Segments) -> tuple[Structure, int, Tensor]:
                 return Structure(Family.UNKNOWN, "its trace gives another output"), 0, gain
             units = counter.units // (2 * job.count)
     return structure, units, gain
+
+
+def budget_of(job: Segments, units: int, internal_batch_size: int | None) -> sums.Budget:
+    """As many rows at a time as were asked for, or as fit a processor's cache."""
+    elements = max(1, units, *(4 * x[0].numel() for x in job.ends))
+    return sums.Budget(internal_batch_size or max(8, ELEMENTS // elements))
 
 
 class _Counter(SecantModel):
@@ -227,8 +231,11 @@ def _by_name(job: _Job, method: str, n_steps: int, many: bool) -> Attribution:
             )
         return _exact(job, many)
     if method == "secant":
-        if job.structure.graph is None or job.structure.family is Family.UNKNOWN:
-            raise ValueError(f"method 'secant' needs a model that can be traced; {job.structure.reason}")
+        if job.structure.graph is None or not SecantModel(job.structure).complete:
+            why = job.structure.reason
+            raise ValueError(
+                f"method 'secant' needs a model of affine maps and scalar activations that can be traced; {why}"
+            )
         return job.finished(
             sums.secant_sum(job.segments, SecantModel(job.structure), n_steps, job.budget),
             unknown,
@@ -249,9 +256,9 @@ def _by_name(job: _Job, method: str, n_steps: int, many: bool) -> Attribution:
     return job.finished(sums.rule_sum(job.segments, nodes, weights, job.budget), unknown, method, n_steps, many=many)
 
 
-def _best(family: Family) -> str:
-    """The rule for a number of steps where none is named."""
-    return {Family.PIECEWISE: "secant", Family.MIXED: "secant"}.get(family, "gauss-legendre")
+def _has_secant(structure: Structure) -> bool:
+    """Whether the model has kinks, for which the secant rule is, and a secant form of every nonlinear node."""
+    return structure.family in (Family.PIECEWISE, Family.MIXED) and SecantModel(structure).complete
 
 
 def integrated_gradients(
@@ -289,11 +296,9 @@ def integrated_gradients(
     job_segments = segments(model, inputs, baselines, target, score)
     many = not isinstance(inputs, Tensor)
     structure, units, gain = measured(model, job_segments)
-    elements = max(1, units, *(4 * x[0].numel() for x in job_segments.ends))
-    rows = internal_batch_size or max(8, ELEMENTS // elements)
-    job = _Job(job_segments, structure, units, sums.Budget(rows), gain)
+    job = _Job(job_segments, structure, units, budget_of(job_segments, units, internal_batch_size), gain)
     if method is not None or n_steps is not None:
-        return _by_name(job, method or _best(structure.family), n_steps or 50, many)
+        return _by_name(job, method or ("secant" if _has_secant(structure) else "gauss-legendre"), n_steps or 50, many)
     tolerance = _asked(rtol, atol)
     if structure.family is Family.AFFINE:
         return _exact(job, many)
@@ -301,7 +306,7 @@ def integrated_gradients(
         return _piecewise(job, tolerance, rtol or (RTOL if atol is None else 1e-4), many)
     if structure.family is Family.SMOOTH:
         return _smooth(job, tolerance, many)
-    if structure.family is Family.MIXED:
+    if _has_secant(structure):
         means, error, cells, _ = _secant(job, tolerance, 16, MOST_CELLS)
         return job.finished(means, error, "secant", cells, many=many)
     return _sampled(job, tolerance, many)

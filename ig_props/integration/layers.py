@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.integration import sums
-from ig_props.integration.arguments import Score, Segments, Tensors, positive, segments, whole
+from ig_props.integration.arguments import Segments, Tensors, positive, segments, whole
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces, pieces
-from ig_props.integration.engine import ELEMENTS, KINKS_PER_UNIT, MOST_PIECES, RTOL, largest, measured
+from ig_props.integration.engine import KINKS_PER_UNIT, MOST_PIECES, RTOL, budget_of, largest, measured
 from ig_props.integration.structure import Family, Structure
-from ig_props.methods.integrated_gradients import chosen
+from ig_props.methods.integrated_gradients import Score, chosen
 
 METHODS = ("trapezoid", "midpoint", "exact", "spectral")
 MOST_CELLS = 4096
@@ -201,8 +201,7 @@ def layer_integrals(
         raise ValueError(f"n_steps must be odd and at least 3 for spectral, given {n_steps}")
     job = segments(model, inputs, baselines, target, score)
     structure, units, gain = measured(model, job)
-    elements = max(1, units, *(4 * x[0].numel() for x in job.ends))
-    budget = sums.Budget(internal_batch_size or max(8, ELEMENTS // elements))
+    budget = budget_of(job, units, internal_batch_size)
     sweep = _Sweep(job, layers, budget, torch.relu if rectified else lambda g: g)
     unknown = torch.full((), math.nan, dtype=torch.float64)
     rule, steps, exact, error = method or "trapezoid", n_steps or 50, False, [unknown] * len(layers)
@@ -273,15 +272,17 @@ def layer_integral(
     method: str | None = None,
     internal_batch_size: int | None = None,
     score: Score = chosen,
+    rectified: bool = False,
 ) -> Attribution:
     """∫ ∂S/∂h_k dh_k along the straight line of inputs, for every unit of a layer's output (2205.10900, `RSI.completeness`).
 
     Arguments as for `integrated_gradients`; method: trapezoid (the paper's, n_steps cells), midpoint (gradients at the
-    middles of the cells), exact (piecewise-linear models) or spectral (smooth models, n_steps nodes, odd). Values have
+    middles of the cells), exact (piecewise-linear models) or spectral (smooth models, n_steps nodes, odd); rectified:
+    whether the gradient's positive part is integrated, which is not complete (`RSI.relu_breaks_completeness`). Values have
     the shape of the layer's output. The residual is about completeness, which holds at a cut alone.
     """
     (found,) = layer_integrals(
         model, [layer], inputs, baselines, target, rtol=rtol, n_steps=n_steps, method=method,
-        internal_batch_size=internal_batch_size, score=score,
+        internal_batch_size=internal_batch_size, score=score, rectified=rectified,
     )  # fmt: skip
     return found

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ig_props.integration.structure import Structure, rectifier
+from ig_props.integration.structure import Family, Structure, rectifier
 
 
 class _Scalar(torch.autograd.Function):
@@ -79,6 +79,11 @@ class SecantModel:
     def __init__(self, structure: Structure) -> None:
         assert structure.graph is not None
         self.graph, self.kinks = structure.graph, set(structure.kinks)
+        self.complete = structure.family is not Family.UNKNOWN and all(map(self._is_scalar, structure.curves))
+
+    def _is_scalar(self, name: str) -> bool:
+        (node,) = (n for n in self.graph.graph.nodes if n.name == name)
+        return node.op == "call_module" and isinstance(self.graph.get_submodule(str(node.target)), SMOOTH_SCALARS)
 
     def runner(self, count: int) -> fx.Interpreter:
         return _Runner(self.graph, self.kinks, count)

@@ -43,7 +43,7 @@ LINEAR_FUNCTIONS = (
 SUMS = (operator.add, operator.iadd, operator.sub, operator.isub, torch.add, torch.sub)
 PRODUCTS = (operator.mul, operator.imul, torch.mul)
 SMOOTH_FUNCTIONS = (
-    torch.tanh, F.tanh, torch.sigmoid, F.sigmoid, F.softplus, F.gelu, F.silu, F.elu, torch.softmax, F.softmax,
+    torch.tanh, F.tanh, torch.sigmoid, F.sigmoid, F.softplus, F.gelu, F.silu, torch.softmax, F.softmax,
     F.log_softmax, torch.exp, torch.sin, torch.cos, F.layer_norm, F.group_norm, torch.matmul, torch.bmm, torch.square,
 )  # fmt: skip
 LINEAR_METHODS = {
@@ -58,13 +58,14 @@ KINK_METHODS = {"relu", "relu_", "abs"}
 class Structure:
     """What a model is made of. graph: its traced form, None where it cannot be followed, for the given reason.
 
-    kinks: names of the nodes with kinks, in order.
+    kinks, curves: names of the piecewise-linear and of the other nonlinear nodes, in order.
     """
 
     family: Family
     reason: str
     graph: fx.GraphModule | None = None
     kinks: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
 
 
 def _is_number(value: Any) -> bool:
@@ -81,8 +82,10 @@ def _module(module: nn.Module) -> str:
         if module.training and not (isinstance(module, nn.Dropout) and module.p == 0.0):
             return f"{type(module).__name__} in train mode"
         return "linear"
-    if type(module) in LINEAR_MODULES or isinstance(module, LINEAR_MODULES):
+    if isinstance(module, LINEAR_MODULES):
         return "linear"
+    if isinstance(module, nn.SELU) or (isinstance(module, nn.ELU) and module.alpha != 1.0):
+        return "bent"
     if isinstance(module, KINK_MODULES):
         if isinstance(module, nn.MaxPool2d) and (
             module.return_indices or module.ceil_mode or module.dilation not in (1, (1, 1))
@@ -109,11 +112,13 @@ def _function(node: fx.Node) -> str:
         return "smooth" if isinstance(exponent, int) and exponent >= 1 else "a power"
     if target in LINEAR_FUNCTIONS:
         return "linear"
+    if target is F.elu:
+        return "bent"
     return "smooth" if target in SMOOTH_FUNCTIONS else getattr(target, "__name__", str(target))
 
 
 def _kind(node: fx.Node, graph: fx.GraphModule) -> str:
-    """ "linear", "kink", "smooth", or the name of what is not known."""
+    """ "linear", "kink", "smooth", "bent" for curves with a kink, or the name of what is not known."""
     if node.op in ("placeholder", "get_attr", "output"):
         return "linear"
     if not _depends(node):
@@ -151,18 +156,23 @@ def structure_of(model: nn.Module) -> Structure:
     except Exception as error:
         return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__})")
     _rewrite_extremes(graph)
-    kinks, smooth = [], False
+    kinks: list[str] = []
+    curves: list[str] = []
+    bent = False
     for node in graph.graph.nodes:
         node.meta["varies"] = node.op == "placeholder" or any(_depends(a) for a in node.all_input_nodes)
         kind = _kind(node, graph)
         if kind == "kink":
             kinks.append(node.name)
-        elif kind == "smooth":
-            smooth = True
+        elif kind in ("smooth", "bent"):
+            curves.append(node.name)
+            bent = bent or kind == "bent"
         elif kind != "linear":
             return Structure(Family.UNKNOWN, f"it contains {kind}")
-    family = (Family.MIXED if smooth else Family.PIECEWISE) if kinks else Family.SMOOTH if smooth else Family.AFFINE
-    return Structure(family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks))
+    curved = Family.MIXED if kinks or bent else Family.SMOOTH
+    plain = Family.PIECEWISE if kinks else Family.AFFINE
+    family = curved if curves else plain
+    return Structure(family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks), tuple(curves))
 
 
 def rectifier(node: fx.Node, graph: fx.GraphModule) -> Callable[[Tensor], Tensor] | None:

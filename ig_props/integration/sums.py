@@ -21,18 +21,18 @@ class Budget:
     rows: int
     evaluations: int = field(default=0)
 
-    def spread(self, total: int, step: Callable[[int, int], None], overlap: int = 0) -> None:
+    def spread(self, total: int, step: Callable[[int, int], None]) -> None:
         """Calls step(start, stop) over range(total) in chunks of at most `rows`; once more with half where memory is
         short."""
         start = 0
         while start < total:
-            stop = min(total, start + max(1, self.rows - overlap))
+            stop = min(total, start + self.rows)
             try:
                 step(start, stop)
             except torch.OutOfMemoryError:
-                if self.rows <= 1 + overlap:
+                if self.rows <= 1:
                     raise
-                self.rows = max(1 + overlap, self.rows // 2)
+                self.rows = max(1, self.rows // 2)
                 continue
             start = stop
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ig_props.methods.integrated_gradients import chosen
-
-Score = Callable[[Tensor, int | Tensor | None], Tensor]
-"""Scores [N] from the model's output [N, classes] and a target; the logit of the target unless told otherwise."""
+from ig_props.integration.layers import layer_integral
+from ig_props.methods.integrated_gradients import Score, chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,21 +110,9 @@ def rsi_grad_cam(
     `signed` leaves the gradients as they are (`RSI.grad_cam_definition`). Raises ValueError for n_steps below 1 and
     baselines of another shape than the inputs.
     """
-    start = torch.zeros_like(inputs) if baselines is None else baselines.detach()
-    if start.shape != inputs.shape:
-        raise ValueError(f"baselines has shape {list(start.shape)}; the inputs' {list(inputs.shape)} is needed")
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, given {n_steps}")
-    before: tuple[Tensor, Tensor] | None = None
-    total: Tensor | None = None
-    for k in range(n_steps + 1):
-        point = inputs.detach() if k == n_steps else start + k / n_steps * (inputs.detach() - start)
-        values, gradient = layer_and_gradient(model, layer, point, target, score)
-        slope = gradient if signed else gradient.relu()
-        if before is not None:
-            cell = (before[1] + slope) / 2 * (values - before[0])
-            total = cell if total is None else total + cell
-        before = values, slope
-    assert before is not None
-    assert total is not None
-    return _combined(total.mean(dim=(2, 3)), before[0])
+    values, _ = layer_and_gradient(model, layer, inputs, target, score)
+    integrals = layer_integral(
+        model, layer, inputs, baselines, target, n_steps=n_steps, method="trapezoid", score=score, rectified=not signed
+    ).values
+    assert isinstance(integrals, Tensor)
+    return _combined(integrals.mean(dim=(2, 3)), values)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+Score = Callable[[Tensor, int | Tensor | None], Tensor]
+"""Scores [N] from the model's output [N, classes] and a target; `chosen`, the target's logit, unless told otherwise."""
 
 
 def integrated_gradients(

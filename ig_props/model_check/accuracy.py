@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ig_props.attributors.protocol import Attributor, Kind
-from ig_props.claims.answers import answer
-from ig_props.claims.calling import EPSILON, ForeignError, Malformed
+from ig_props.checking.answers import answer
+from ig_props.checking.calling import EPSILON, ForeignError, Malformed
+from ig_props.checking.judging import allowance, constant
 from ig_props.claims.case import Situation
-from ig_props.claims.judging import allowance, constant
 from ig_props.model_check.cases import ModelCase
 from ig_props.model_check.names import entry
 from ig_props.model_check.subject import Subject

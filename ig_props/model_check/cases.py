@@ -10,10 +10,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ig_props.attributors.protocol import Attributor, Kind, Traits
-from ig_props.claims.calling import EPSILON, FLOAT32, attributions
+from ig_props.checking.calling import EPSILON, FLOAT32, attributions
+from ig_props.checking.judging import compare, coordinate, increments, judged
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import Cases, Claim
-from ig_props.claims.judging import compare, coordinate, increments, judged
 from ig_props.findings import Outcome
 from ig_props.model_check.subject import Subject
 from ig_props.oracles.nodes import rule_sum

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ig_props.attributors.load import imported
 from ig_props.attributors.protocol import CannotRun
-from ig_props.claims import calling
+from ig_props.checking import calling
 from ig_props.model_check.names import Files
 from ig_props.running.request import UsageError
 

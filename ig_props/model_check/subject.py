@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.attributors.protocol import CannotRun
-from ig_props.claims import calling
+from ig_props.checking import calling
 from ig_props.claims.case import Point
 from ig_props.model_check.given import DTYPES, Given, said
 from ig_props.model_check.names import Files, sample

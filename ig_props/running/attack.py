@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
 import traceback
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ig_props.findings import Finding, Outcome, Verdict
+from ig_props.running.drive import Interesting, Stop, drive
 from ig_props.running.events import Event, Progress, Shrinking
 
 if TYPE_CHECKING:
@@ -34,16 +33,8 @@ LOOKING_ON = 8
 EVERY = 0.1
 """Seconds between two reports of progress."""
 LEAST = 5
-"""Fewer examples than this, cut short by the clock, show nothing."""
+"""Examples that every claim gets, whatever its effort; fewer, cut short by the clock, show nothing."""
 UNSTEADY = "the result changes between identical calls"
-
-
-class _Stop(BaseException):
-    """Ends Hypothesis at once; no Exception, so that it is not taken for a failure of the example."""
-
-
-class _Interesting(Exception):
-    """Tells Hypothesis that an example is worth shrinking."""
 
 
 @dataclass(frozen=True)
@@ -77,84 +68,6 @@ def internal_error(error: BaseException) -> str:
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     text = (str(error).strip().splitlines() or [""])[0][:200]
     return f"internal error: {type(error).__name__}: {text}{where}"
-
-
-@contextlib.contextmanager
-def _reproducible() -> Iterator[None]:
-    """Keeps Hypothesis from drawing constants found in whatever modules are loaded, and from storing them in a folder.
-
-    Its internals are touched only where they are as known; otherwise examples depend on the modules loaded.
-    """
-    from hypothesis.internal.conjecture import providers
-
-    names = {"_get_local_constants", "_local_constants", "CONSTANTS_CACHE"}
-    if not names <= set(vars(providers)):
-        yield
-        return
-    before = {name: getattr(providers, name) for name in names}
-    try:
-        empty = type(before["_local_constants"])()
-        changed = {"_get_local_constants": lambda: empty, "CONSTANTS_CACHE": type(before["CONSTANTS_CACHE"])(1024)}
-    except TypeError:
-        yield
-        return
-    try:
-        vars(providers).update(changed)
-        yield
-    finally:
-        vars(providers).update(before)
-
-
-@contextlib.contextmanager
-def _undoubled() -> Iterator[None]:
-    """Spends the examples on new draws: by default every draw is followed by variations that repeat parts of it.
-
-    Equal coordinates and weights, which those would look for, are common on the lattices that cases are drawn from.
-    """
-    from hypothesis.internal.conjecture.engine import ConjectureRunner
-
-    before = getattr(ConjectureRunner, "generate_mutations_from", None)
-    if before is None:
-        yield
-        return
-    try:
-        ConjectureRunner.generate_mutations_from = lambda self, data: None  # type: ignore[method-assign]
-        yield
-    finally:
-        ConjectureRunner.generate_mutations_from = before  # type: ignore[method-assign]
-
-
-def _drive(cases: SearchStrategy[Case], body: Callable[[Case], None], examples: int, seed: int) -> Exception | None:
-    """Run Hypothesis silently until it or `body` ends the run; the exception returned is one of Hypothesis itself."""
-    import hypothesis
-
-    settings = hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
-        print_blob=False,
-        report_multiple_bugs=False,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        verbosity=hypothesis.Verbosity.quiet,
-    )
-
-    @hypothesis.seed(seed)
-    @settings
-    @hypothesis.given(cases)
-    def test(case: Case) -> None:
-        body(case)
-
-    with _reproducible(), _undoubled(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", hypothesis.errors.HypothesisWarning)
-        try:
-            test()
-        except (_Stop, _Interesting, hypothesis.errors.Unsatisfiable):
-            return None
-        except Exception as error:
-            return error
-    return None
 
 
 @dataclass
@@ -217,7 +130,7 @@ class _Attack:
         # processor time, so that what is found does not depend on what else the machine is doing
         if time.process_time() > self.deadline:
             self.stopped = True
-            raise _Stop
+            raise Stop
 
     def count(self, outcome: Outcome) -> None:
         self.tally[str(outcome.verdict)] += 1
@@ -298,21 +211,21 @@ class _Attack:
                     if self.ratio() >= CLEAR:
                         self.aim()
                     elif left < 0:
-                        raise _Stop
+                        raise Stop
             if self.meets(outcome):
                 if not shrinking:
                     shrinking = True
                     self.deadline = time.process_time() + shrink_seconds
-                raise _Interesting
+                raise Interesting
             self.tick()
 
         began = time.process_time()
-        error = _drive(self.timed(strategy), body, examples, seed)
+        error = drive(self.timed(strategy), body, examples, seed)
         if self.violations and self.goal is None:
             self.aim()
             now = time.process_time()
             self.deadline = now + (now - began) + shrink_seconds
-            error = _drive(self.timed(strategy), body, examples, seed) or error
+            error = drive(self.timed(strategy), body, examples, seed) or error
         # a draw that the clock cuts short looks to Hypothesis like a strategy that changed its mind
         if error is not None and not (isinstance(error, Flaky) and (self.violations or self.stopped)):
             outcome = self.blame(None, error)
@@ -356,14 +269,17 @@ class _Attack:
         where = self.attributor.traits.documented.get(self.claim.id)
         return "" if where is None else f"documented: {where}"
 
-    def narrowed(self) -> None:
-        """Looks whether one sample of the example alone fails as clearly, in a batch of its own or not."""
+    def narrowed(self, seconds: float) -> None:
+        """Looks for up to `seconds` whether one sample of the example fails as clearly, alone or behind the first one."""
+        deadline = time.process_time() + seconds
         best = _best(self.violations)
         case, rows = best.case, len(best.case.inputs)
         if rows == 1:
             return
         severity, ratio = _severity(best.outcome.verdict), min(CLEAR, best.outcome.ratio)
         for keep in [(k,) for k in range(rows)] + [(0, k) for k in range(1, rows)]:
+            if time.process_time() > deadline:
+                return
             parts = [tuple(points[k] for k in keep) for points in (case.inputs, case.baselines)]
             less = replace(case, inputs=parts[0], baselines=parts[1], targets=tuple(case.targets[k] for k in keep))
             outcome, _ = self.outcome(less)
@@ -416,6 +332,6 @@ def attack(
     state.search(strategy, examples, seed, seconds, shrink_seconds)
     if not state.violations:
         return state.finding()
-    state.narrowed()
+    state.narrowed(shrink_seconds)
     finding = state.confirmed(state.finding())
     return replace(finding, seconds=time.perf_counter() - state.began)

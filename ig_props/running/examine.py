@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from ig_props.claims.claim import Claim
 
 
-LEAST = 5
-"""Examples that every claim gets, whatever its effort."""
-
-
 def claim_seed(seed: int, claim: str) -> int:
     """The seed of one claim's attack, whatever else is attacked before."""
     return int.from_bytes(hashlib.sha256(f"{seed} {claim}".encode()).digest()[:8])
@@ -68,7 +64,7 @@ def examine(
     watch: Callable[[str], None] = lambda text: None,
 ) -> Finding:
     """Attack one claim, and add diagnosis and reproduction to what refutes it."""
-    from ig_props.running.attack import VIOLATIONS, attack, internal_error
+    from ig_props.running.attack import LEAST, VIOLATIONS, attack, internal_error
 
     try:
         finding = attack(

@@ -305,7 +305,7 @@ def _serve(pipe: _Pipe, board: Board) -> None:
         import torch
 
         torch.set_num_threads(1)
-        from ig_props.claims.calling import DEVICE, preflight
+        from ig_props.checking.calling import DEVICE, preflight
         from ig_props.running.examine import examine
 
         _check_device(DEVICE)

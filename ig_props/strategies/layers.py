@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -47,3 +48,8 @@ def any_cases(traits: Traits, space: Space) -> st.SearchStrategy[Case] | None:
     if traits.kind.needs_layer:
         return layer_cases(traits, space) if traits.accepts & {"images", "vectors"} else None
     return cases(traits, space)
+
+
+def from_space(space: Space) -> Callable[[Traits], st.SearchStrategy[Case] | None]:
+    """The examples of a claim that asks nothing of them but the space they come from."""
+    return lambda traits: any_cases(traits, space)

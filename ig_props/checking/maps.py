@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ig_props.attributors.protocol import Attributor
-from ig_props.claims.calling import EPSILON, FLOAT32
+from ig_props.checking.answers import named
+from ig_props.checking.calling import EPSILON, FLOAT32
+from ig_props.checking.judging import Truth, compare, constant
 from ig_props.claims.case import Case
-from ig_props.claims.judging import compare, constant
 from ig_props.findings import HOLDS, Comparison, Outcome, Verdict
 from ig_props.oracles import NoOracle
 from ig_props.oracles.maps import OWN, Map, raw_map
@@ -19,17 +19,6 @@ from ig_props.oracles.maps import OWN, Map, raw_map
 Array = NDArray[np.float64]
 CONVENTIONS = ("L / max L", "(L - min L) / (max L - min L)")
 """Both ways to normalise are in use."""
-
-
-@dataclass(frozen=True, eq=False)
-class Exact:
-    """Exact maps of the samples of a case: arrays [N, H·W], in the unit of the score or normalised."""
-
-    mid: Array
-    radius: Array
-    quadrature: Array
-    rounding: Array
-    float32: Array
 
 
 def maps(attributor: Attributor, case: Case, eps: float) -> list[Map]:
@@ -56,13 +45,13 @@ def _widened(inner: list[tuple[Array, Array]], outer: list[tuple[Array, Array]])
     return np.array([np.maximum(h - top, low - b) for (low, top), (b, h) in zip(inner, outer, strict=True)])
 
 
-def raw(attributor: Attributor, case: Case) -> Exact:
+def raw(attributor: Attributor, case: Case) -> Truth:
     """Raw maps with their budgets; raises NoOracle where there is no truth to compare with."""
     eps = EPSILON[case.situation.dtype]
     ideal, working, single = (maps(attributor, case, e) for e in (0.0, eps, max(eps, FLOAT32)))
     ends = [[(m.low, m.high) for m in found] for found in (ideal, working, single)]
     centres = [_centre(m.low, m.high) for m in ideal]
-    return Exact(
+    return Truth(
         np.array([mid for mid, _ in centres]),
         np.array([radius for _, radius in centres]),
         np.array([m.quadrature for m in ideal]),
@@ -90,8 +79,10 @@ def normalised(attributor: Attributor, case: Case, received: Array) -> Outcome:
     found = [maps(attributor, case, e) for e in (0.0, eps, max(eps, FLOAT32))]
     outcomes = []
 
+    words = named(case)
+
     def entry(row: int) -> Callable[[int, int], str]:
-        return lambda _, k: f"entry {k}" + (f", sample {row}" if len(received) > 1 else "")
+        return lambda _, k: words(row, k)
 
     for row, values in enumerate(received):
         ends = [(m.low - m.quadrature, m.high + m.quadrature) for m in (ms[row] for ms in found)]
@@ -99,7 +90,7 @@ def normalised(attributor: Attributor, case: Case, received: Array) -> Outcome:
         outside = np.flatnonzero(~((values >= -eps) & (values <= 1.0 + 4 * eps)))
         if len(outside):
             k = int(outside[0])
-            near = Comparison(entry(row)(0, k), float(values[k]), 0.5, 0.5, rounding=4 * eps, how="from 0 to 1")
+            near = Comparison(words(row, k), float(values[k]), 0.5, 0.5, rounding=4 * eps, how="from 0 to 1")
             outcomes.append(Outcome(near.verdict, comparison=near))
             continue
         tried = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Kind
-from ig_props.claims.calling import (
+from ig_props.checking.calling import (
     EPSILON,
     FLOAT32,
     Malformed,
@@ -24,8 +24,8 @@ from ig_props.claims.calling import (
     seed_everything,
     sheltered,
 )
+from ig_props.checking.judging import allowance, compare, constant, coordinate
 from ig_props.claims.case import Case
-from ig_props.claims.judging import allowance, compare, constant, coordinate
 from ig_props.findings import HOLDS, Outcome, Verdict
 from ig_props.oracles.layers import layer_oracle
 
@@ -92,7 +92,7 @@ def apart(attributor: Attributor, case: Case) -> Apart:
 
 def _apart_on_maps(attributor: Attributor, case: Case, eps: float, coarse: float) -> Apart:
     """Raw maps pixel by pixel; normalised or enlarged ones by the share of their peak that the largest budget is."""
-    from ig_props.claims.maps import raw
+    from ig_props.checking.maps import raw
 
     known = raw(attributor, case)
     off = known.quadrature + known.radius

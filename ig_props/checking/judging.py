@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ig_props.attributors.protocol import Attributor
-from ig_props.claims.calling import EPSILON, FLOAT32, answered, attributions
+from ig_props.checking.calling import EPSILON, FLOAT32, answered, attributions
 from ig_props.claims.case import Case
 from ig_props.findings import Comparison, Outcome, Verdict
 from ig_props.networks.network import NetworkError
@@ -27,10 +28,9 @@ HALF_REACH = 256.0
 
 
 @dataclass(frozen=True, eq=False)
-class Allowance:
-    """What the oracles say about a case: arrays [N, size], all in the unit of the score."""
+class Truth:
+    """What the answers to a case ought to be, and how far they may be off: arrays [N, size], in the unit of the score."""
 
-    oracles: tuple[PathOracle, ...]
     mid: Array
     radius: Array
     quadrature: Array
@@ -43,6 +43,13 @@ class Allowance:
         return self.radius + self.quadrature + self.rounding
 
 
+@dataclass(frozen=True, eq=False)
+class Allowance(Truth):
+    """The truth of path attributions, with the oracles that know it, sample by sample."""
+
+    oracles: tuple[PathOracle, ...]
+
+
 def constant(attributor: Attributor, case: Case) -> float:
     """The constant c in V c / n: 2, what the measured rule needs when the number of steps cannot be chosen, or for n
     independent random nodes the Dvoretzky-Kiefer-Wolfowitz bound on their discrepancy, with Massart's constant."""
@@ -50,15 +57,17 @@ def constant(attributor: Attributor, case: Case) -> float:
     if "random" in traits.accepts and traits.rule is None:
         return math.sqrt(case.n_steps * math.log(2.0 / MISJUDGED) / 2.0)
     if traits.has_steps:
-        return next((c for known, c in _wider if known is attributor), VARIATION_CONSTANT)
+        wider = (c for known, n, c in _wider if known is attributor and n == case.n_steps)
+        return next(wider, VARIATION_CONSTANT)
     from ig_props.diagnosis import measured_discrepancy
 
     discrepancy: float = measured_discrepancy(attributor)
     return discrepancy * case.n_steps
 
 
-_wider: list[tuple[Attributor, float]] = []
-"""Rules whose weights are wider than 2/n, as was measured when a bound that supposes otherwise was exceeded."""
+_wider: deque[tuple[Attributor, int, float]] = deque(maxlen=64)
+"""Rules whose weights are wider than 2/n, by number of steps, as was measured when a bound that supposes otherwise was
+exceeded; the same is measured again where it is forgotten."""
 
 
 def _is_wider(attributor: Attributor, case: Case, outcome: Outcome) -> bool:
@@ -74,7 +83,7 @@ def _is_wider(attributor: Attributor, case: Case, outcome: Outcome) -> bool:
     measured = widest(attributor, case.n_steps)
     if measured <= used:
         return False
-    _wider[:] = [*[(known, v) for known, v in _wider if known is not attributor][-15:], (attributor, measured)]
+    _wider.append((attributor, case.n_steps, measured))
     return True
 
 
@@ -102,8 +111,9 @@ def allowance(attributor: Attributor, case: Case) -> Allowance:
         quadrature.append(known.quadrature(case.n_steps, c))
         for store, precision in ((rounding, eps), (single, max(eps, FLOAT32))):
             store.append(known.rounding(precision, case.n_steps) + increments(case, row, precision, slopes))
-    arrays = [np.array(values, dtype=np.float64) for values in (mid, radius, quadrature, rounding, single)]
-    return Allowance(tuple(found), *arrays)
+    return Allowance(
+        np.array(mid), np.array(radius), np.array(quadrature), np.array(rounding), np.array(single), tuple(found)
+    )  # fmt: skip
 
 
 def compare(
