@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from ig_props.integration import sums
 from ig_props.integration.arguments import Segments, Tensors, positive, segments, whole
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces, pieces
+from ig_props.integration.prefix import Pulled, pulled
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, structure_of
 from ig_props.methods.integrated_gradients import Score, chosen
@@ -42,6 +44,11 @@ class _Job:
     budget: sums.Budget
     gain: Tensor
 
+    @cached_property
+    def inner(self) -> Pulled:
+        """What is integrated, the model's affine beginning taken off."""
+        return pulled(self.structure, self.segments)
+
     def finished(
         self, means: Tensors, error: Tensor, rule: str, n_steps: int, exact: bool = False, many: bool = False
     ) -> Attribution:
@@ -56,6 +63,13 @@ class _Job:
             n_steps, exact, f"{self.structure.family}: {self.structure.reason}", str(x.dtype).removeprefix("torch."),
             str(x.device),
         )  # fmt: skip
+
+    def secant(self, cells: int) -> Tensors:
+        inner = self.inner
+        return inner.back(sums.secant_sum(inner.segments, SecantModel(inner.structure), cells, self.budget))
+
+    def by_rule(self, nodes: Tensor, weights: Tensor) -> Tensors:
+        return self.inner.back(sums.rule_sum(self.inner.segments, nodes, weights, self.budget))
 
     def _where(self, sample: int) -> str:
         t = torch.linspace(0.0, 1.0, 65, dtype=torch.float64, device=self.segments.ends[0].device)
@@ -150,12 +164,11 @@ def _secant(
     job: _Job, tolerance: Callable[[Tensor], Tensor], start: int, most: int
 ) -> tuple[Tensors, Tensor, int, bool]:
     """Secant sums on 2, 4, 8, … times `start` cells; the estimate is the last change, or its predecessor's halved."""
-    model = SecantModel(job.structure)
-    before = sums.secant_sum(job.segments, model, start, job.budget)
+    before = job.secant(start)
     cells, earlier = start, None
     while True:
         cells *= 2
-        means = sums.secant_sum(job.segments, model, cells, job.budget)
+        means = job.secant(cells)
         change = job.error(means, before)
         error = change if earlier is None else torch.maximum(change, earlier / 2**SECANT_ORDER / 2)
         if bool((error <= tolerance(job.size(means))).all()):
@@ -182,8 +195,9 @@ def _piecewise(job: _Job, tolerance: Callable[[Tensor], Tensor], rtol: float, ma
 
 
 def _exact(job: _Job, many: bool) -> Attribution:
-    found = pieces(job.structure, job.segments.starts, job.segments.ends, 2 * MOST_PIECES * job.segments.count)
-    means = sums.pieces_sum(job.segments, found, job.budget)
+    inner = job.inner
+    found = pieces(inner.structure, inner.segments.starts, inner.segments.ends, 2 * MOST_PIECES * job.segments.count)
+    means = inner.back(sums.pieces_sum(inner.segments, found, job.budget))
     roundings = math.sqrt(found.most) + 64
     error = roundings * torch.finfo(job.segments.ends[0].dtype).eps * job.size(means)
     return job.finished(means, error, "exact pieces", found.most, True, many)
@@ -191,7 +205,8 @@ def _exact(job: _Job, many: bool) -> Attribution:
 
 def _smooth(job: _Job, tolerance: Callable[[Tensor], Tensor], many: bool) -> Attribution:
     before: Tensors | None = None
-    for nodes, means in sums.nested(job.segments, job.budget, MOST_NODES):
+    for nodes, inner in sums.nested(job.inner.segments, job.budget, MOST_NODES):
+        means = job.inner.back(inner)
         if before is not None:
             error = job.error(means, before)
             if bool((error <= tolerance(job.size(means))).all()) or 2 * nodes > MOST_NODES + 2:
@@ -207,14 +222,12 @@ def _sampled(job: _Job, tolerance: Callable[[Tensor], Tensor], many: bool) -> At
     def middles(k: int) -> Tensor:
         return (torch.arange(k, dtype=torch.float64, device=device) + 0.5) / k
 
-    means = sums.rule_sum(
-        job.segments, middles(n), torch.full((n,), 1.0 / n, dtype=torch.float64, device=device), job.budget
-    )
+    means = job.by_rule(middles(n), torch.full((n,), 1.0 / n, dtype=torch.float64, device=device))
     while True:
         n *= 3
         new = middles(n)[torch.arange(n, device=device) % 3 != 1]
         weights = torch.full((len(new),), 1.0 / n, dtype=torch.float64, device=device)
-        added = sums.rule_sum(job.segments, new, weights, job.budget)
+        added = job.by_rule(new, weights)
         before, means = means, tuple(m / 3 + a for m, a in zip(means, added, strict=True))
         error = job.error(means, before)
         if bool((error <= tolerance(job.size(means))).all()) or 3 * n > MOST_CELLS:
@@ -237,7 +250,7 @@ def _by_name(job: _Job, method: str, n_steps: int, many: bool) -> Attribution:
                 f"method 'secant' needs a model of affine maps and scalar activations that can be traced; {why}"
             )
         return job.finished(
-            sums.secant_sum(job.segments, SecantModel(job.structure), n_steps, job.budget),
+            job.secant(n_steps),
             unknown,
             method,
             n_steps,
@@ -253,7 +266,7 @@ def _by_name(job: _Job, method: str, n_steps: int, many: bool) -> Attribution:
         except ValueError as error:
             raise ValueError(f"n_steps does not fit the rule: {error}") from None
         nodes, weights = (torch.tensor(v, dtype=torch.float64, device=device) for v in (rule.nodes, rule.weights))
-    return job.finished(sums.rule_sum(job.segments, nodes, weights, job.budget), unknown, method, n_steps, many=many)
+    return job.finished(job.by_rule(nodes, weights), unknown, method, n_steps, many=many)
 
 
 def _has_secant(structure: Structure) -> bool:
