@@ -15,7 +15,7 @@ from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces, pieces
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, structure_of
-from ig_props.methods.integrated_gradients import Score, chosen
+from ig_props.methods.scores import Score, chosen
 from ig_props.quadrature import RULES
 
 RTOL = 1e-3

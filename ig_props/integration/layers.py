@@ -17,7 +17,7 @@ from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces, pieces
 from ig_props.integration.engine import KINKS_PER_UNIT, MOST_PIECES, RTOL, budget_of, largest, measured
 from ig_props.integration.structure import Family, Structure
-from ig_props.methods.integrated_gradients import Score, chosen
+from ig_props.methods.scores import Score, chosen
 
 METHODS = ("trapezoid", "midpoint", "exact", "spectral")
 MOST_CELLS = 4096
