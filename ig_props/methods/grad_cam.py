@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.integration.layers import layer_integral
-from ig_props.methods.integrated_gradients import Score, chosen
+from ig_props.methods.scores import Score, chosen
 
 
 @dataclass(frozen=True, eq=False)
