@@ -17,11 +17,12 @@ from ig_props.methods.scores import Score, chosen
 from ig_props.quadrature import RULES
 
 OWN_RULES = ("exact", "secant", "clenshaw-curtis", "gauss-kronrod")
+USUAL_STEPS = {"gauss-kronrod": 45, "clenshaw-curtis": 49, "simpson": 51}
 
 
 def by_name(job: Job, method: str, n_steps: int) -> Attribution:
     """A sum by a rule; its error is estimated from a coarser rule on some of its nodes where there is one, else from
-    the variation of the gradient between nodes (`QUAD.variation_bound`), and not at all from a single node."""
+    the variation of the gradient between nodes and ends (`QUAD.variation_bound`)."""
     if method == "exact":
         if job.structure.family not in (Family.AFFINE, Family.PIECEWISE):
             why = f"{job.structure.family}: {job.structure.reason}"
@@ -49,8 +50,11 @@ def by_name(job: Job, method: str, n_steps: int) -> Attribution:
         except ValueError as error:
             raise ValueError(f"n_steps does not fit the rule: {error}") from None
         nodes, weights = (torch.tensor(v, dtype=torch.float64) for v in (rule.nodes, rule.weights))
-    (means,), variation = sums.rule_sums(job.segments, nodes.to(device), weights.to(device)[None], job.budget)
-    share = float(weights.max()) if len(weights) > 1 else torch.nan
+    share = float(weights.max())
+    # both ends are looked at too, for what happens before the first node and behind the last one
+    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    nodes, weights = torch.cat([zero, nodes, one]).to(device), torch.cat([0 * zero, weights, 0 * one]).to(device)
+    (means,), variation = sums.rule_sums(job.segments, nodes, weights[None], job.budget)
     return job.finished(means, share * job.weighed(variation) + job.floor(means), method, n_steps)
 
 
@@ -65,7 +69,7 @@ def _secant(job: Job, n_steps: int) -> Attribution:
     means, _ = job.secant(edges)
     if n_steps == 1:
         return job.finished(means, torch.full_like(job.gain, torch.nan), "secant", n_steps)
-    coarse, _ = job.secant(torch.cat([edges[:-1:2], edges[-1:]]))
+    coarse, _ = job.secant(sums.uniform(job.segments, n_steps // 2))
     return job.finished(means, job.change(means, coarse) + job.floor(means), "secant", n_steps)
 
 
@@ -94,7 +98,9 @@ def integrated_gradients(
     """
     request(rtol, atol, n_steps, method, internal_batch_size)
     asked = segments(model, inputs, baselines, target, score)
-    return answer(job_of(model, asked, internal_batch_size, not isinstance(inputs, Tensor)), rtol, atol, n_steps, method)
+    return answer(
+        job_of(model, asked, internal_batch_size, not isinstance(inputs, Tensor)), rtol, atol, n_steps, method
+    )
 
 
 def request(
@@ -117,4 +123,4 @@ def answer(job: Job, rtol: float | None, atol: float | None, n_steps: int | None
     if method is None and n_steps is None:
         return search.to_tolerance(job, rtol, atol)
     usual = "secant" if search.has_secant(job.structure) else "gauss-legendre"
-    return by_name(job, method or usual, n_steps or (45 if method == "gauss-kronrod" else 49 if method == "clenshaw-curtis" else 50))
+    return by_name(job, method or usual, n_steps or USUAL_STEPS.get(method or "", 50))

@@ -49,35 +49,35 @@ def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
     return structure, replace(asked, forward=lambda *rows: graph(*(r.clone() for r in rows)), score=chosen)
 
 
-def job_of(
-    model: nn.Module, asked: Segments, internal_batch_size: int | None = None, many: bool = False
-) -> Job:
+def job_of(model: nn.Module, asked: Segments, internal_batch_size: int | None = None, many: bool = False) -> Job:
     """A request with what the model is found to be; a trace that answers otherwise than the model is not followed."""
     with torch.no_grad():
         rows = tuple(torch.cat(pair) for pair in zip(asked.ends, asked.starts, strict=True))
-        output = asked.forward(*rows)
-        scores = asked.scored(output, 2, 2 * asked.count)
+        scores = asked.scores(rows, 2)
         gain = (scores[: asked.count] - scores[asked.count :]).double()
         structure, inner = _traced(model, asked)
-        units = 0
-        if structure.graph is not None and structure.family is not Family.UNKNOWN:
-            counter = _Counter(structure)
-            wrong = ""
-            try:
-                traced = counter.run(*(r.clone() for r in rows))
-            except Exception as error:
-                wrong = f"its trace does not run ({type(error).__name__})"
-            else:
-                known = inner.forward(*rows)
-                close = OPERATIONS * torch.finfo(output.dtype).eps * float(known.abs().max())
-                if not isinstance(traced, Tensor) or traced.shape != known.shape:
-                    wrong = "its trace gives another output"
-                elif not float((traced - known).abs().max()) <= close:
-                    wrong = "its trace gives another output"
-                units = counter.units // (2 * asked.count)
-            if wrong:
-                structure, units = Structure(Family.UNKNOWN, wrong), 0
-    return Job(inner, structure, units, gain, _budget(asked, units, internal_batch_size), many, LASTS.get(asked.score))
+        units, wrong = _run(structure, inner, rows)
+    if wrong:
+        structure, inner = Structure(Family.UNKNOWN, wrong), asked
+    budget = _budget(asked, units, internal_batch_size)
+    return Job(inner, structure, units, gain, budget, many, LASTS.get(asked.score))
+
+
+def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str]:
+    """The units with kinks of one sample, and what is wrong with the trace."""
+    if structure.graph is None or structure.family is Family.UNKNOWN:
+        return 0, ""
+    counter = _Counter(structure)
+    try:
+        traced = counter.run(*(r.clone() for r in rows))
+    except Exception as error:
+        return 0, f"its trace does not run ({type(error).__name__})"
+    known = inner.forward(*rows)
+    close = OPERATIONS * torch.finfo(known.dtype).eps * float(known.abs().max())
+    same = isinstance(traced, Tensor) and traced.shape == known.shape
+    if not same or not float((traced - known).abs().max()) <= close:
+        return 0, "its trace gives another output"
+    return counter.units // rows[0].shape[0], ""
 
 
 def _budget(asked: Segments, units: int, internal_batch_size: int | None) -> sums.Budget:
@@ -93,7 +93,7 @@ class _Counter(SecantModel):
         super().__init__(structure)
         self.units = 0
 
-    def run(self, *rows: Tensor) -> object:
+    def run(self, *rows: Tensor) -> Tensor:
         runner = self.runner(1)
         nodes = {node.name: node for node in self.graph.graph.nodes}
         seen: list[int] = []
@@ -107,7 +107,7 @@ class _Counter(SecantModel):
             return value
 
         runner.run_node = counted  # type: ignore[method-assign]
-        result = runner.run(*rows)
+        result: Tensor = runner.run(*rows)
         self.units = sum(seen)
         return result
 
@@ -158,8 +158,10 @@ class Job:
     def rounding(self, sizes: Tensors) -> Tensor:
         """What rounding makes of sums whose terms' absolute values add up to `sizes`, before the affine part [N]."""
         source = torch.Generator().manual_seed(0)
-        signed = tuple(s * (2 * torch.randint(0, 2, s.shape, generator=source) - 1).to(s) for s in sizes)
-        return OPERATIONS * self.eps * self.weighed(self.inner.back(signed))
+        # rounding of either sign and any size, as a sample of which the affine part's largest answer is taken
+        drawn = [tuple(s * torch.randn(s.shape, generator=source).to(s) for s in sizes) for _ in range(2)]
+        found = torch.stack([self.weighed(self.inner.back(parts)) for parts in drawn])
+        return OPERATIONS * self.eps * found.amax(0)
 
     def rounded(self, values: Tensor) -> Tensor:
         """What rounding may make of sums of one sign [N]."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -104,12 +105,11 @@ def _by_name(sweep: Sweep, job: Job, model: nn.Module, rule: str, n_steps: int |
         if sweep.rectified or head.graph is None or not SecantModel(head).complete:
             why = "it has no rectified form" if sweep.rectified else head.reason
             raise ValueError(f"method 'secant' needs scalar activations alone behind the layer; {why}")
-        sums_: Callable[[int], list[Tensor]] = lambda n: sweep.secant(n, head)
+        values = sweep.secant(steps, head)
     elif rule == "spectral":
-        sums_ = lambda n: sweep.spectral(n - 1)
+        values = sweep.spectral(steps - 1)
     else:
-        sums_ = sweep.midpoint if rule == "midpoint" else sweep.trapezoid
-    values = sums_(steps)
+        values = sweep.midpoint(steps) if rule == "midpoint" else sweep.trapezoid(steps)
     unknown = torch.full_like(job.gain, torch.nan)
     return _Found(values, [unknown] * len(values), rule, steps)
 
@@ -136,7 +136,7 @@ def _to_tolerance(sweep: Sweep, job: Job, head: Structure, rtol: float) -> _Foun
     if not sweep.rectified and structure.family is Family.SMOOTH:
         n, most, rule, sums_ = 8, MOST_NODES, "spectral", sweep.spectral
     elif not sweep.rectified and head.graph is not None and head.kinks and SecantModel(head).complete:
-        rule, sums_ = "secant", lambda n: sweep.secant(n, head)
+        rule, sums_ = "secant", partial(sweep.secant, structure=head)
     before = sums_(n)
     while True:
         n *= 2
@@ -165,9 +165,10 @@ def layer_integral(
     """∫ ∂S/∂h_k dh_k along the straight line of inputs, for every unit of a layer's output (2205.10900, `RSI.completeness`).
 
     Arguments as for `integrated_gradients`; method: trapezoid (the paper's, n_steps cells), midpoint (gradients at the
-    middles of the cells), exact (piecewise-linear models), secant (scalar activations behind the layer) or spectral (smooth models, n_steps nodes, odd); rectified:
-    whether the gradient's positive part is integrated, which is not complete (`RSI.relu_breaks_completeness`). Values have
-    the shape of the layer's output. The residual is about completeness, which holds at a cut alone.
+    middles of the cells), exact (piecewise-linear models), secant (scalar activations behind the layer) or spectral
+    (smooth models, n_steps nodes, odd); rectified: whether the gradient's positive part is integrated, which is not
+    complete (`RSI.relu_breaks_completeness`). Values have the shape of the layer's output. The residual is about
+    completeness, which holds at a cut alone.
     """
     (found,) = layer_integrals(
         model, [layer], inputs, baselines, target, rtol=rtol, n_steps=n_steps, method=method,

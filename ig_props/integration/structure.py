@@ -169,6 +169,10 @@ class _Tracer(fx.Tracer):
         return id(m) in self.leaves or super().is_leaf_module(m, module_qualified_name)
 
 
+def _is_one_of(node: fx.Node, graph: fx.GraphModule, modules: Sequence[nn.Module]) -> bool:
+    return node.op == "call_module" and any(graph.get_submodule(str(node.target)) is m for m in modules)
+
+
 def structure_of(
     model: nn.Module, leaves: Sequence[nn.Module] = (), last: Callable[[Tensor, int], Tensor] | None = None
 ) -> Structure:
@@ -189,7 +193,7 @@ def structure_of(
     for node in graph.graph.nodes:
         node.meta["varies"] = node.op == "placeholder" or any(_depends(a) for a in node.all_input_nodes)
         node.meta["curved"] = any(a.meta["curved"] for a in node.all_input_nodes)
-        kind = _kind(node, graph)
+        kind = "linear" if _is_one_of(node, graph, leaves) else _kind(node, graph)
         if kind == "kink":
             kinks.append(node.name)
             late = late or node.meta["curved"]
@@ -202,7 +206,9 @@ def structure_of(
     curved = Family.MIXED if kinks or bent else Family.SMOOTH
     plain = Family.PIECEWISE if kinks else Family.AFFINE
     family = curved if curves else plain
-    return Structure(family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks), tuple(curves), not (bent or late))
+    return Structure(
+        family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks), tuple(curves), not (bent or late)
+    )
 
 
 def rectifier(node: fx.Node, graph: fx.GraphModule) -> Callable[[Tensor], Tensor] | None:
@@ -255,9 +261,8 @@ def behind(structure: Structure, layers: Sequence[nn.Module]) -> Structure:
     found: set[fx.Node] = set()
     reached: set[int] = set()
     for node in graph.graph.nodes:
-        here = id(graph.get_submodule(str(node.target))) if node.op == "call_module" else 0
-        if here in chosen:
-            reached.add(here)
+        if _is_one_of(node, graph, layers):
+            reached.add(id(graph.get_submodule(str(node.target))))
             found.add(node)
         elif any(a in found for a in node.all_input_nodes):
             found.add(node)
