@@ -133,10 +133,12 @@ class Job:
     def eps(self) -> float:
         return torch.finfo(self.segments.ends[0].dtype).eps
 
-    def secant(self, edges: Tensor) -> tuple[Tensors, Tensor]:
-        """The secant sum over cells with edges [K + 1, N], and the kinks in each [K, N]."""
-        means, kinks = sums.secant_sum(self.inner.segments, self.inner.structure, edges, self.budget)
-        return self.inner.back(means), kinks
+    def secant(self, edges: Tensor, signs: Tensor | None = None) -> tuple[Tensors, list[Tensors], Tensor]:
+        """The secant sum over cells with edges [K + 1, N], sums in which the cells have signs [S, K, N], and the kinks in
+        each cell [K, N]."""
+        inner = self.inner
+        means, others, kinks = sums.secant_sum(inner.segments, inner.structure, edges, self.budget, signs)
+        return inner.back(means), others, kinks
 
     def by_rules(self, nodes: Tensor, weights: Tensor) -> list[Tensors]:
         """Σ_l w_l ∇F for weights [R, K] of several rules."""
