@@ -101,7 +101,7 @@ class SecantModel:
     def __init__(self, structure: Structure, watch: Watch | None = None) -> None:
         assert structure.graph is not None
         self.watch = watch
-        self.graph, self.kinks = structure.graph, set(structure.kinks)
+        self.graph, self.kinks, self.curves = structure.graph, set(structure.kinks), set(structure.curves)
         self.complete = structure.family is not Family.UNKNOWN and all(map(self._is_scalar, structure.curves))
 
     def _is_scalar(self, name: str) -> bool:
@@ -109,7 +109,7 @@ class SecantModel:
         return _scalar(node, self.graph) is not None
 
     def runner(self, count: int) -> fx.Interpreter:
-        return _Runner(self.graph, self.kinks, count, self.watch)
+        return _Runner(self, count)
 
     def __call__(self, rows: tuple[Tensor, ...], count: int) -> Tensor:
         result: Tensor = self.runner(count).run(*rows)
@@ -117,9 +117,9 @@ class SecantModel:
 
 
 class _Runner(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule, kinks: set[str], count: int, watch: Watch | None) -> None:
-        super().__init__(module)
-        self.kinks, self.count, self.watch = kinks, count, watch
+    def __init__(self, model: SecantModel, count: int) -> None:
+        super().__init__(model.graph)
+        self.kinks, self.curves, self.watch, self.count = model.kinks, model.curves, model.watch, count
 
     def run_node(self, n: fx.Node) -> Any:
         if n.name in self.kinks:
@@ -132,8 +132,8 @@ class _Runner(fx.Interpreter):
                     self.watch(u.detach() > c)
             # kinks have no rounding to fear: both ends on one side give the slope itself
             return _Scalar.apply(u, function, self.count, 0.0)  # type: ignore[no-untyped-call]
-        function = _scalar(n, self.module)  # type: ignore[arg-type]
-        if function is not None and n.meta.get("varies", True):
+        function = _scalar(n, self.module) if n.name in self.curves else None  # type: ignore[arg-type]
+        if function is not None:
             (u,) = (self.env[a] for a in n.all_input_nodes[:1])
             close = torch.finfo(u.dtype).eps ** 0.5
             return _Scalar.apply(u, function, self.count, close)  # type: ignore[no-untyped-call]

@@ -24,15 +24,16 @@ class Budget:
 
     def spread(self, total: int, step: Callable[[int, int], None]) -> None:
         """Calls step(start, stop) over range(total) in chunks of at most `rows`; once more with half where memory is
-        short."""
+        short. OutOfMemoryError says when one is too many."""
         start = 0
         while start < total:
             stop = min(total, start + self.rows)
             try:
                 step(start, stop)
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
                 if self.rows <= 1:
-                    raise
+                    text = f"memory is too short for one point at a time: {error}"
+                    raise torch.OutOfMemoryError(text) from None
                 self.rows = max(1, self.rows // 2)
                 continue
             start = stop
@@ -93,8 +94,10 @@ def uniform(segments: Segments, cells: int) -> Tensor:
 
 
 def refined(edges: Tensor, kinks: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """Cells split into equal parts, so many in all, more where a cell is wide or more kinks [K, N] lie: edges [cells + 1, N], and of which
-    old cell each new one is a part [cells, N]."""
+    """Cells split into equal parts, so many in all, more where a cell is wide or more kinks [K, N] lie.
+
+    Edges [cells + 1, N], and of which old cell each new one is a part [cells, N].
+    """
     bends = kinks.double() / kinks.double().sum(0).clamp(min=1.0)
     share = (bends + edges.diff(dim=0)).cumsum(0)
     share = share / share[-1]
