@@ -64,7 +64,28 @@ def layer_and_gradient(
     return seen[0].detach(), gradient
 
 
-def _combined(weights: Tensor, values: Tensor) -> HeatMap:
+def layer_output(model: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
+    """What a layer puts out at inputs, [N, …]; ValueError when it is not called exactly once or returns no tensor."""
+    seen: list[Tensor] = []
+
+    def keep(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if not isinstance(output, Tensor):
+            raise ValueError(f"layer must return one tensor, given {type(output).__name__}")
+        seen.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(keep)
+    try:
+        with torch.no_grad():
+            model(inputs.clone())
+    finally:
+        handle.remove()
+    if len(seen) != 1:
+        raise ValueError(f"layer was called {len(seen)} times in one forward pass; exactly one call is needed")
+    return seen[0]
+
+
+def combined(weights: Tensor, values: Tensor) -> HeatMap:
+    """The map of weights [N, C] on a layer's values [N, C, H, W]."""
     return HeatMap(weights, torch.einsum("nk,nkij->nij", weights, values))
 
 
@@ -73,7 +94,7 @@ def grad_cam(
 ) -> HeatMap:
     """w_k = mean_ij ∂S/∂A^k_ij (1610.02391 equation 1)."""
     values, gradient = layer_and_gradient(model, layer, inputs, target, score)
-    return _combined(gradient.mean(dim=(2, 3)), values)
+    return combined(gradient.mean(dim=(2, 3)), values)
 
 
 def grad_cam_positive(
@@ -81,7 +102,7 @@ def grad_cam_positive(
 ) -> HeatMap:
     """w_k = mean_ij relu(∂S/∂A^k_ij) (2205.10838)."""
     values, gradient = layer_and_gradient(model, layer, inputs, target, score)
-    return _combined(gradient.relu().mean(dim=(2, 3)), values)
+    return combined(gradient.relu().mean(dim=(2, 3)), values)
 
 
 def grad_cam_plus_plus(
@@ -91,7 +112,34 @@ def grad_cam_plus_plus(
     values, gradient = layer_and_gradient(model, layer, inputs, target, score)
     alpha = 1.0 / (2.0 + gradient * values.sum(dim=(2, 3), keepdim=True))
     positive = torch.where(gradient > 0, alpha * gradient, torch.zeros_like(gradient))
-    return _combined(positive.sum(dim=(2, 3)), values)
+    return combined(positive.sum(dim=(2, 3)), values)
+
+
+@dataclass(frozen=True, eq=False)
+class PlusPlus:
+    """How far Grad-CAM++ is from Grad-CAM with positive gradients at one layer, sample by sample [N].
+
+    epsilon: max |g ΣA|. bound: 2ε/(2 - ε), which the normalised maps cannot differ by more than where A ≥ 0 and ε < 2,
+    infinite elsewhere. observed: the largest difference of the normalised maps. nonnegative: whether A ≥ 0.
+    """
+
+    epsilon: Tensor
+    bound: Tensor
+    observed: Tensor
+    nonnegative: Tensor
+
+
+def plus_plus_report(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, target: int | Tensor | None = None, score: Score = chosen
+) -> PlusPlus:
+    """What "Grad-CAM++ is Grad-CAM with positive gradients" amounts to here (2205.10838, `CAM.plus_plus_bound`)."""
+    values, gradient = layer_and_gradient(model, layer, inputs, target, score)
+    epsilon = (gradient * values.sum(dim=(2, 3), keepdim=True)).abs().amax(dim=(1, 2, 3))
+    nonnegative = values.amin(dim=(1, 2, 3)) >= 0
+    proved = nonnegative & (epsilon < 2)
+    bound = torch.where(proved, 2 * epsilon / (2 - epsilon), torch.full_like(epsilon, torch.inf))
+    maps = [f(model, layer, inputs, target, score).normalized for f in (grad_cam_positive, grad_cam_plus_plus)]
+    return PlusPlus(epsilon, bound, (maps[0] - maps[1]).abs().amax(dim=(1, 2)), nonnegative)
 
 
 def rsi_grad_cam(
@@ -115,4 +163,4 @@ def rsi_grad_cam(
         model, layer, inputs, baselines, target, n_steps=n_steps, method="trapezoid", score=score, rectified=not signed
     ).values
     assert isinstance(integrals, Tensor)
-    return _combined(integrals.mean(dim=(2, 3)), values)
+    return combined(integrals.mean(dim=(2, 3)), values)
