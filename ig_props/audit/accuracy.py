@@ -46,7 +46,14 @@ def accuracy(subject: Subject) -> Section:
     """The largest error of the answer, against the exact value or one whose error is estimated."""
     question = "How wrong are the numbers?"
     received = subject.explained()
-    shown = (Heat(f"{subject.method.name}, {subject.score}", picture(received), not subject.method.traits.kind.is_map),)
+    given = [
+        (name, point[0].double().cpu().numpy())
+        for name, point in (("input", subject.inputs), ("baseline", subject.start))
+    ]
+    shown = (
+        *(Heat(name, picture(values), False) for name, values in given),
+        Heat(f"{subject.method.name}, {subject.score}", picture(received), not subject.method.traits.kind.is_map),
+    )
     try:
         truth = truth_of(subject)
     except NoTruth as error:
@@ -146,10 +153,13 @@ def completeness(subject: Subject) -> Section | None:
     received, wanted = subject.explained(), difference(subject)
     total = math.fsum(received.ravel().tolist()) if np.isfinite(received).all() else math.nan
     gap = abs(total - wanted)
-    scale = abs(wanted) or float(np.abs(received).max(initial=0.0))
+    scale = max(abs(wanted), float(np.abs(received).max(initial=0.0)))
     good = gap <= subject.rtol * scale
     mark = Mark.GOOD if good else Mark.BAD
-    answer = f"The values add up to {total:.6g}, F(x) - F(x') is {wanted:.6g}: {percent(gap, scale)} apart."
+    answer = (
+        f"The values add up to {total:.6g}, F(x) - F(x') is {wanted:.6g}: the gap is {percent(gap, scale)} of the larger of "
+        "that and the largest value."
+    )
     facts = [
         ("what it shows", "a small gap is necessary and not sufficient: errors of opposite sign cancel in the sum")
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ def audit(options: Mapping[str, Any]) -> Iterator[Progress | Report]:
     start = time.perf_counter()
     subject = subject_of(options)
     report = Report(
-        title=f"{subject.method.name} on {options['model']}",
+        title=f"{subject.method.name} on {Path(options['model']).name}",
         settings=(*_settings(options, subject), *subject.notes),
         versions=_versions(),
         sections=(),

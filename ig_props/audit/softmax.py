@@ -31,10 +31,15 @@ def _gradient(subject: Subject, score: str) -> float:
     return float(g.norm())
 
 
+def _names(subject: Subject) -> tuple[str, ...]:
+    """The scores that the model has: where it returns probabilities there is no logit."""
+    return tuple(name for name in SCORES if name != "logit" or not subject.probabilities)
+
+
 def _maps(subject: Subject) -> dict[str, Array]:
     """One map per score: IG for input methods, the method's own kind of map at the layer for the others."""
     kind, found = subject.method.traits.kind, {}
-    for name in SCORES:
+    for name in _names(subject):
         if kind.is_map:
             found[name] = heat_map(subject, kind, name)[0].rectified[0].cpu().numpy()
             continue
@@ -52,20 +57,21 @@ def saturation(subject: Subject) -> Section | None:
         p = subject.logits(subject.segment[0].clone()).softmax(1)[0].cpu().numpy()
     own = float(p[subject.target])
     rest = float(np.delete(p, subject.target).sum())
-    slopes = {name: _gradient(subject, name) for name in SCORES}
+    slopes = {name: _gradient(subject, name) for name in _names(subject)}
     maps = _maps(subject)
-    pre = maps["logit"]
-    alike = {name: (cosine(pre, m), common(pre, m)) for name, m in maps.items() if name != "logit"}
+    before = "log-probability" if subject.probabilities else "logit"
+    pre = maps[before]
+    alike = {name: (cosine(pre, m), common(pre, m)) for name, m in maps.items() if name != before}
     level = 4 * own * rest
     degree = "saturated" if level < 0.01 else "nearly saturated" if level < 0.1 else "not saturated"
     answer = (
         f"The probability of class {subject.target} is {own:.6g} and the softmax is {degree}: p (1 - p) is "
-        f"{percent(level, 1)} of its largest value. The maps of logit and probability have the cosine "
+        f"{percent(level, 1)} of its largest value. The maps of {before} and probability have the cosine "
         f"{alike['probability'][0]:.3f}."
     )
     facts = [("gradient at the input", ", ".join(f"{n} {v:.3g}" for n, v in slopes.items()))]
     facts += [
-        (f"logit and {name}", f"cosine {c:.3f}, {percent(share, 1)} of the largest tenth in common")
+        (f"{before} and {name}", f"cosine {c:.3f}, {percent(share, 1)} of the largest tenth in common")
         for name, (c, share) in alike.items()
     ]
     mark = Mark.WARNING if level < 0.1 or alike["probability"][0] < 0.9 else Mark.GOOD

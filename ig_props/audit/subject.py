@@ -41,7 +41,7 @@ class Column(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.model(x)
-        return scores.reshape(len(x), 1)
+        return scores.reshape(-1, 1)
 
 
 class Logs(nn.Module):

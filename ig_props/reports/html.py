@@ -53,7 +53,13 @@ def picture(heat: Heat) -> str:
 def _drawn(figure: Any) -> str:
     """A matplotlib figure as SVG whose ink has the colour of the page's text and whose width is the page's."""
     store = io.StringIO()
-    figure.savefig(store, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    figure.savefig(
+        store,
+        format="svg",
+        transparent=True,
+        bbox_inches="tight",
+        metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
+    )
     text = store.getvalue()
     svg = text[text.index("<svg") :].replace(INK, "currentColor")
     head, _, rest = svg.partition(">")
