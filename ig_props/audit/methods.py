@@ -27,9 +27,9 @@ def _integral(model: Any, layer: Any, inputs: Any, baselines: Any, target: Any, 
     return values
 
 
-def _path_map(signed: bool) -> Any:
+def _path_map(variant: str) -> Any:
     def attribute_layer(model: Any, layer: Any, inputs: Any, baselines: Any, target: Any, n_steps: int = 50) -> Tensor:
-        return grad_cam.rsi_grad_cam(model, layer, inputs, baselines, target, n_steps, signed=signed).rectified
+        return grad_cam.rsi_grad_cam(model, layer, inputs, baselines, target, n_steps, variant=variant).rectified
 
     return attribute_layer
 
@@ -48,8 +48,8 @@ OWN: dict[str, tuple[Kind, Any]] = {
     "grad-cam": (Kind.GRAD_CAM, _point_map(grad_cam.grad_cam)),
     "grad-cam-positive": (Kind.GRAD_CAM_POSITIVE, _point_map(grad_cam.grad_cam_positive)),
     "grad-cam++": (Kind.GRAD_CAM_PLUS_PLUS, _point_map(grad_cam.grad_cam_plus_plus)),
-    "rsi-grad-cam": (Kind.RSI_GRAD_CAM, _path_map(False)),
-    "rsi-grad-cam-signed": (Kind.RSI_GRAD_CAM_SIGNED, _path_map(True)),
+    "rsi-grad-cam": (Kind.RSI_GRAD_CAM, _path_map("rectified")),
+    "rsi-grad-cam-signed": (Kind.RSI_GRAD_CAM_SIGNED, _path_map("signed")),
 }
 """This project's methods by name, called as anybody's code is."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ig_props.integration.layers import layer_integral
+from ig_props.integration.layers import layer_integrals
 from ig_props.methods.scores import Score, chosen
+from ig_props.methods.user_path import path_integrals
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,25 +144,85 @@ def plus_plus_report(
     return PlusPlus(epsilon, bound, (maps[0] - maps[1]).abs().amax(dim=(1, 2)), nonnegative)
 
 
+@dataclass(frozen=True, eq=False)
+class PathMap(HeatMap):
+    """A map whose weights are means of layer integrals [N, C, H, W], the raw stage, before anything is pooled.
+
+    residual: |Σ integrals - (S(x) - S(x'))| [N], which vanishes with the number of steps for signed maps at a cut, and is
+    what a bypass carries, or what rectifying adds, elsewhere (`RSI.skip_deficit`, `RSI.relu_breaks_completeness`).
+    """
+
+    integrals: Tensor
+    residual: Tensor
+
+
+VARIANTS = ("rectified", "signed", "masked")
+"""Gradients rectified before integrating (the published PyTorch notebooks), left as they are, which is the one with
+completeness, or the integrals rectified afterwards (the Keras notebook)."""
+
+
+def rsi_grad_cams(
+    model: nn.Module,
+    layers: Sequence[nn.Module],
+    inputs: Tensor,
+    baselines: Tensor | float | None = None,
+    target: int | Tensor | None = None,
+    n_steps: int = 50,
+    *,
+    variant: str = "rectified",
+    path: Tensor | None = None,
+    internal_batch_size: int | None = None,
+    score: Score = chosen,
+) -> list[PathMap]:
+    """RSI-Grad-CAM at several layers in one sweep along the path; arguments as for `rsi_grad_cam`."""
+    if variant not in VARIANTS:
+        raise ValueError(f"variant is one of {', '.join(VARIANTS)}, given {variant!r}")
+    rectified = variant == "rectified"
+    if path is None:
+        found = layer_integrals(
+            model, layers, inputs, baselines, target, n_steps=n_steps, method="trapezoid", score=score,
+            rectified=rectified, internal_batch_size=internal_batch_size,
+        )  # fmt: skip
+    else:
+        if baselines is not None or len(inputs) != 1 or not torch.equal(path[-1:], inputs):
+            raise ValueError("path must end in the one input [1, …] that is explained, and begins in its own baseline")
+        found = path_integrals(
+            model, layers, path, target, score=score, rectified=rectified, internal_batch_size=internal_batch_size
+        )
+    drawn = []
+    for layer, one in zip(layers, found, strict=True):
+        values, integrals = layer_output(model, layer, inputs), one.values
+        assert isinstance(integrals, Tensor)
+        if values.dim() != 4:
+            raise ValueError(f"layer must return one tensor [N, C, H, W], given {list(values.shape)}")
+        weights = (integrals.relu() if variant == "masked" else integrals).mean(dim=(2, 3))
+        whole = combined(weights, values)
+        drawn.append(PathMap(weights, whole.combined, integrals, one.residual))
+    return drawn
+
+
 def rsi_grad_cam(
     model: nn.Module,
     layer: nn.Module,
     inputs: Tensor,
-    baselines: Tensor | None = None,
+    baselines: Tensor | float | None = None,
     target: int | Tensor | None = None,
     n_steps: int = 50,
     *,
-    signed: bool = False,
+    variant: str = "rectified",
+    path: Tensor | None = None,
+    internal_batch_size: int | None = None,
     score: Score = chosen,
-) -> HeatMap:
+) -> PathMap:
     """w_k = mean_ij ∫ relu(∂S/∂A^k_ij) dA^k_ij by the trapezoidal sum over n_steps + 1 points (2205.10900).
 
-    `signed` leaves the gradients as they are (`RSI.grad_cam_definition`). Raises ValueError for n_steps below 1 and
-    baselines of another shape than the inputs.
+    variant: "rectified", the paper's; "signed", which leaves the gradients as they are and is complete at a cut; "masked",
+    which rectifies the integrals instead (`RSI.grad_cam_definition`). The path is the straight line from the baselines
+    (zeros if None, a number, one row or the inputs' shape), or `path`, a batch of inputs [P, …] that ends in the one
+    input and is not subdivided. Raises ValueError for n_steps below 1 and whatever else does not fit, in one sentence.
     """
-    values, _ = layer_and_gradient(model, layer, inputs, target, score)
-    integrals = layer_integral(
-        model, layer, inputs, baselines, target, n_steps=n_steps, method="trapezoid", score=score, rectified=not signed
-    ).values
-    assert isinstance(integrals, Tensor)
-    return combined(integrals.mean(dim=(2, 3)), values)
+    (drawn,) = rsi_grad_cams(
+        model, [layer], inputs, baselines, target, n_steps, variant=variant, path=path,
+        internal_batch_size=internal_batch_size, score=score,
+    )  # fmt: skip
+    return drawn
