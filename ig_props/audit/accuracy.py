@@ -14,14 +14,17 @@ from ig_props.audit.opening import Array
 from ig_props.audit.section import Curves, Heat, Mark, Section, percent
 from ig_props.audit.subject import Subject
 from ig_props.audit.truth import NoTruth, Truth, difference, truth_of
+from ig_props.integration.breakpoints import pieces
 from ig_props.integration.engine import integrated_gradients
 from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, structure_of, thresholds
+from ig_props.integration.structure import Family, Structure, structure_of, thresholds
 from ig_props.methods.scores import score_of
 
 STEPS = (4, 8, 16, 32, 64, 128, 256)
 """Numbers of steps at which errors are measured."""
 RULES = ("midpoint", "trapezoid", "gauss-legendre")
+COUNTED = 8192
+"""Pieces are counted for models with at most so many units that have kinks."""
 SMALL = 5000
 """Inputs with more numbers are not integrated by other rules for comparison."""
 
@@ -138,7 +141,7 @@ def _line(found: dict[int, float], size: float) -> tuple[tuple[float, ...], tupl
 
 def _by_rule(subject: Subject, rule: str, n: int, truth: Truth) -> float:
     x, b = subject.segment
-    model = subject.double if subject.score == "logit" else subject.logits
+    model = subject.traced()
     values = integrated_gradients(
         model, x, b, subject.target, method=rule, n_steps=n, score=score_of(subject.score)
     ).values
@@ -197,6 +200,13 @@ class _Kinks(SecantModel):
         return found
 
 
+def _pieces(structure: Structure, x: Tensor, b: Tensor) -> int | None:
+    """Pieces of the segment; None where the model is not piecewise linear."""
+    if structure.family is not Family.PIECEWISE:
+        return None
+    return pieces(structure, (b,), (x,), 2 * COUNTED).most
+
+
 def kinks(subject: Subject) -> Section:
     """How many kinks the segment crosses, and whether any unit sits on its kink all along it or at an end."""
     question = "Does the path touch kinks?"
@@ -212,12 +222,11 @@ def kinks(subject: Subject) -> Section:
     everywhere = sum(int(on.all(0).sum()) for on in seen)
     at_ends = sum(int((on[0] | on[-1]).sum()) for on in seen) - everywhere
     units = sum(on.shape[1] for on in seen)
-    pieces: int | None = None
-    if structure.family is Family.PIECEWISE:
-        found = integrated_gradients(subject.double, x, b, subject.target, rtol=1e-12)
-        pieces = found.n_steps if found.exact else None
+    count = _pieces(structure, x, b) if units <= COUNTED else None
     crossed = (
-        "" if pieces is None else f"The segment has {pieces} pieces, so it crosses {pieces - 1} kinks of {units} units."
+        f"The model is {structure.family} with {units} units that have kinks."
+        if count is None
+        else f"The segment has {count} pieces, so it crosses {count - 1} kinks of {units} units."
     )
     tied = (
         f"{everywhere} units sit on their kink all along it" if everywhere else "No unit sits on its kink all along it"
@@ -228,8 +237,8 @@ def kinks(subject: Subject) -> Section:
             ("there", "the gradient of such a unit is a convention of the framework; completeness does not suffer")
         )
     mark = Mark.WARNING if everywhere or at_ends else Mark.GOOD
-    answer = f"{crossed or f'The model is {structure.family}.'} {tied}."
+    answer = f"{crossed} {tied}."
     return Section(
         "kinks", question, answer, mark, tuple(facts),
-        {"pieces": pieces, "units": units, "tied": everywhere, "at_ends": at_ends, "model": str(structure.family)},
+        {"pieces": count, "units": units, "tied": everywhere, "at_ends": at_ends, "model": str(structure.family)},
     )  # fmt: skip

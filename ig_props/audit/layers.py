@@ -25,7 +25,7 @@ def maps(subject: Subject) -> Section | None:
     shape = next(k.shape for k in subject.layers if k.name == subject.layer)
     if shape is None or len(shape) != 4:
         return None
-    model = subject.double if subject.score == "logit" else subject.logits
+    model = subject.traced()
     layer, x = subject.module(model), subject.segment[0]
     found = plus_plus_report(model, layer, x, subject.target, score_of(subject.score))
     eps, bound, observed = (float(v[0]) for v in (found.epsilon, found.bound, found.observed))
@@ -58,7 +58,7 @@ def per_layer(subject: Subject) -> Section | None:
         names = [names[int(k * stride)] for k in range(MOST_LAYERS)]
     if not names:
         return None
-    model = subject.double if subject.score == "logit" else subject.logits
+    model = subject.traced()
     x, b = subject.segment
     found = layer_integrals(
         model, [subject.module(model, n) for n in names], x, b, subject.target, n_steps=CELLS, score=score_of(subject.score)

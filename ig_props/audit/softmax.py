@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ig_props.attributors.protocol import Kind
 from ig_props.audit.accuracy import picture
@@ -16,8 +15,6 @@ from ig_props.methods import shift_attack
 from ig_props.methods.grad_cam import layer_output
 from ig_props.methods.scores import SCORES, score_of
 
-COARSE = 0.01
-"""The relative error with which maps are computed that are only compared with one another."""
 POINTS = 64
 """Points at which the probabilities of a forged model are compared."""
 
@@ -43,9 +40,7 @@ def _maps(subject: Subject) -> dict[str, Array]:
         if kind.is_map:
             found[name] = heat_map(subject, kind, name)[0].rectified[0].cpu().numpy()
             continue
-        values = subject.reference(name, rtol=COARSE).values
-        assert isinstance(values, Tensor)
-        found[name] = values[0].cpu().numpy()
+        found[name] = subject.sketched(name)
     return found
 
 
@@ -89,8 +84,7 @@ def saturation(subject: Subject) -> Section | None:
 def _forged_input(subject: Subject) -> tuple[torch.nn.Module, Array]:
     """A float64 model whose attributions are turned upside down, and by how much they move."""
     x, b = subject.segment
-    now = subject.reference("logit", rtol=COARSE).values
-    assert isinstance(now, Tensor)
+    now = torch.from_numpy(subject.sketched("logit"))[None]
     change = torch.where(x == b, torch.zeros_like(now), -2 * now)
     forged = shift_attack.Shifted(subject.logits, shift_attack.ramp_towards(change, x, b))
     return forged, change[0].cpu().numpy()

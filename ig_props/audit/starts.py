@@ -11,7 +11,6 @@ from ig_props.attributors.protocol import Kind
 from ig_props.audit.accuracy import picture
 from ig_props.audit.opening import Array
 from ig_props.audit.section import Heat, Mark, Section, common, cosine, percent
-from ig_props.audit.softmax import COARSE
 from ig_props.audit.subject import STARTS, Subject, search, usual_start
 from ig_props.audit.truth import heat_map
 
@@ -23,10 +22,7 @@ def _explanation(subject: Subject, start: Tensor) -> Array:
     kind = subject.method.traits.kind
     if kind.is_map:
         return heat_map(replace(subject, start=start), kind)[0].rectified[0].cpu().numpy()
-    values = subject.reference(start=start, rtol=COARSE).values
-    assert isinstance(values, Tensor)
-    found: Array = values[0].cpu().numpy()
-    return found
+    return subject.sketched(start=start)
 
 
 def _uniformity(subject: Subject, start: Tensor) -> float | None:

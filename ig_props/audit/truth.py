@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ig_props.attributors.protocol import Kind
 from ig_props.audit.opening import Array
-from ig_props.audit.subject import REFERENCE, Subject
+from ig_props.audit.subject import COARSE, REFERENCE, Subject
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.engine import integrated_gradients
 from ig_props.integration.layers import layer_integral
@@ -65,7 +65,7 @@ def _of(found: Attribution) -> Truth:
 
 def _layer(subject: Subject) -> Truth:
     """The layer integral, or IG on the straight line between the layer's two outputs."""
-    model = subject.double if subject.score == "logit" else subject.logits
+    model = subject.traced()
     layer, (x, b) = subject.module(model), subject.segment
     rtol, score = subject.rtol * REFERENCE, score_of(subject.score)
     if subject.method.traits.kind is Kind.LAYER_INTEGRAL:
@@ -75,10 +75,12 @@ def _layer(subject: Subject) -> Truth:
     return _of(integrated_gradients(behind, end, start, subject.target, rtol=rtol, score=score))
 
 
-def heat_map(subject: Subject, kind: Kind, score: str | None = None) -> tuple[HeatMap, float]:
-    """The map of a kind at the subject's layer in float64, and an estimate of the error of its weights, relative."""
-    name = score or subject.score
-    model, use = subject.double if name == "logit" else subject.logits, score_of(name)
+def heat_map(subject: Subject, kind: Kind, score: str | None = None, exactly: bool = False) -> tuple[HeatMap, float]:
+    """The map of a kind at the subject's layer in float64, and an estimate of the error of its raw values.
+
+    exactly: whether integrals are as exact as the wanted error asks for, or good enough for comparisons.
+    """
+    model, use = subject.traced(score), score_of(score or subject.score)
     layer, (x, b) = subject.module(model), subject.segment
     pointwise = {
         Kind.GRAD_CAM: grad_cam.grad_cam,
@@ -88,8 +90,8 @@ def heat_map(subject: Subject, kind: Kind, score: str | None = None) -> tuple[He
     if kind in pointwise:
         return pointwise[kind](model, layer, x, subject.target, use), 0.0
     found = layer_integral(
-        model, layer, x, b, subject.target, rtol=subject.rtol * REFERENCE, score=use,
-        rectified=kind is Kind.RSI_GRAD_CAM,
+        model, layer, x, b, subject.target, rtol=subject.rtol * REFERENCE if exactly else None,
+        n_steps=None if exactly else COARSE, score=use, rectified=kind is Kind.RSI_GRAD_CAM,
     )  # fmt: skip
     assert isinstance(found.values, Tensor)
     values = grad_cam.layer_output(model, layer, x)
@@ -100,7 +102,7 @@ def heat_map(subject: Subject, kind: Kind, score: str | None = None) -> tuple[He
 
 def _map(subject: Subject) -> Truth:
     kind, stage = subject.method.traits.kind, subject.method.traits.stage
-    drawn, error = heat_map(subject, kind)
+    drawn, error = heat_map(subject, kind, exactly=True)
     raw = drawn.rectified[0].cpu().numpy()
     if stage == "raw":
         return Truth(raw, error, f"the formula of {kind} in float64")
@@ -124,7 +126,7 @@ def truth_of(subject: Subject) -> Truth:
 
 def difference(subject: Subject) -> float:
     """F(x) - F(x') of the explained score in float64."""
-    model = subject.double if subject.score == "logit" else subject.logits
+    model = subject.traced()
     with torch.no_grad():
         ends = [score_of(subject.score)(model(p.clone()), subject.target) for p in subject.segment]
     return float(ends[0] - ends[1])
