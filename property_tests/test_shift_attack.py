@@ -96,7 +96,7 @@ def test_layer_integrals_become_any_wanted_tensor(place: str) -> None:
     layer = model.get_submodule(place)
     now = layer_integral(model, layer, x, start, 1, n_steps=32).values
     assert isinstance(now, Tensor)
-    walked = [shift_attack._output(model, place, p) for p in (x, start)]
+    walked = [grad_cam.layer_output(model, layer, p) for p in (x, start)]
     wanted = torch.where(walked[0] != walked[1], torch.full_like(now, 0.25), now)
     forged = shift_attack.forge_attributions(model, x, start, now, wanted, place)
     found = layer_integral(forged, layer, x, start, 1, n_steps=32).values

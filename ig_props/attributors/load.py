@@ -201,7 +201,7 @@ def _declared(inner: Attributor, kind: Kind | None, stage: str | None, accepts: 
     return replace(inner, traits=traits) if isinstance(inner, Plain) else _Declared(inner, traits)
 
 
-def _ready_torchvision() -> None:
+def ready_torchvision() -> None:
     """Let torchvision be imported where its compiled operators do not fit the installed torch.
 
     A CUDA build beside a CPU torch fails on import for want of two operators that no attribution method calls.
@@ -227,7 +227,7 @@ def _ready_torchvision() -> None:
 def _of_library(spec: str, library: Library) -> ModuleType:
     top = library.package.partition(".")[0]
     if library.torchvision:
-        _ready_torchvision()
+        ready_torchvision()
     try:
         return importlib.import_module(library.package)
     except ModuleNotFoundError as error:

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ig_props.methods.grad_cam import layer_output
+
 
 class Ramp(nn.Module):
     """t(z) = Σ_i slope_i (z_i - origin_i) + offset of rows [N, …] -> [N]."""
@@ -122,7 +124,7 @@ def forge_attributions(
     """
     if layer is None:
         return Shifted(model, ramp_towards(wanted - now, inputs, baselines))
-    ends = [_output(model, layer, p) for p in (inputs, baselines)]
+    ends = [layer_output(model, model.get_submodule(layer), p) for p in (inputs, baselines)]
     return Shifted(model, ramp_towards(wanted - now, ends[0], ends[1]), layer)
 
 
@@ -131,16 +133,3 @@ def forge_map(model: nn.Module, layer: str, kappa: float) -> Shifted:
     if not math.isfinite(kappa):
         raise ValueError(f"kappa must be finite, given {kappa}")
     return Shifted(model, Corner(kappa), layer)
-
-
-def _output(model: nn.Module, layer: str, points: Tensor) -> Tensor:
-    seen: list[Tensor] = []
-    handle = model.get_submodule(layer).register_forward_hook(lambda m, a, out: seen.append(out.detach().clone()))
-    try:
-        with torch.no_grad():
-            model(points.clone())
-    finally:
-        handle.remove()
-    if len(seen) != 1:
-        raise ValueError(f"layer {layer} was called {len(seen)} times in one forward pass; one call is needed")
-    return seen[0]
