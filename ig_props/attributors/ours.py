@@ -47,7 +47,9 @@ def integrated_gradients(name: str, stage: str, args: Mapping[str, object]) -> P
 
     rule = RULES.get(str(method))
     least = LEAST.get(str(method), 1)
-    return Plain(by_rule, name, Traits(Kind.IG, accepts=TUPLES, min_steps=least, rule=rule, adaptive=rule is None), args)
+    return Plain(
+        by_rule, name, Traits(Kind.IG, accepts=TUPLES, min_steps=least, rule=rule, adaptive=rule is None), args
+    )
 
 
 def layer_integral(name: str, stage: str, args: Mapping[str, object]) -> Plain:
@@ -63,7 +65,9 @@ def layer_integral(name: str, stage: str, args: Mapping[str, object]) -> Plain:
             model: Any, layer: Any, inputs: Any, baselines: Any = None, target: Any = None,
             internal_batch_size: int | None = None, *, rtol: float = 1e-6,
         ) -> Any:  # fmt: skip
-            return run(model, layer, inputs, baselines, target, rtol=rtol, internal_batch_size=internal_batch_size).values
+            return run(
+                model, layer, inputs, baselines, target, rtol=rtol, internal_batch_size=internal_batch_size
+            ).values
 
         return Plain(attribute, name, Traits(Kind.LAYER_INTEGRAL, accepts=accepts), args)
 
