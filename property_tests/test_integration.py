@@ -305,6 +305,23 @@ def test_what_cannot_be_traced_is_sampled_and_said() -> None:
     assert found.rule == "midpoint"
 
 
+def test_an_error_of_the_model_comes_through_a_trace_and_a_refusal_does_not() -> None:
+    class Picky(nn.Module):
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
+
+        def forward(self, x: Tensor) -> Tensor:
+            if not isinstance(x, Tensor):
+                raise self.error
+            return torch.tanh(x)
+
+    x = torch.ones(1, 1, dtype=torch.float64)
+    assert integrated_gradients(Picky(TypeError("a tensor is needed")), x).rule == "midpoint"
+    with pytest.raises(RuntimeError, match="no more"):
+        integrated_gradients(Picky(RuntimeError("no more")), x)
+
+
 def test_several_inputs_and_float32() -> None:
     class Two(nn.Module):
         def forward(self, a: Tensor, b: Tensor) -> Tensor:

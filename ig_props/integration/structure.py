@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -192,6 +194,7 @@ class _Three(_Called):
         return self.model.forward(a, b, c)
 
 
+REFUSALS = (TypeError, ValueError, AttributeError, LookupError, NameError, AssertionError, NotImplementedError)
 CALLED = {1: _One, 2: _Two, 3: _Three}
 
 
@@ -212,6 +215,14 @@ class _Tracer(fx.Tracer):
         return super().call_module(m, m.forward, args, kwargs)
 
 
+def _is_own(error: Exception) -> bool:
+    """Whether the model itself raised an error, and none of those with which code refuses what it does not know, as the
+    stand-ins of a trace are."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = not Path(frames[-1].filename).is_relative_to(Path(torch.__file__).parent)
+    return own and not isinstance(error, REFUSALS)
+
+
 def _is_one_of(node: fx.Node, graph: fx.GraphModule, modules: Sequence[nn.Module]) -> bool:
     return node.op == "call_module" and any(graph.get_submodule(str(node.target)) is m for m in modules)
 
@@ -226,10 +237,12 @@ def structure_of(
 
     leaves: modules that are kept as one node; last: a function of the output and of its dimension of classes that follows.
     """
+    root = CALLED[inputs](model) if inputs in CALLED else model
     try:
-        root = CALLED[inputs](model) if inputs in CALLED else model
         graph = fx.GraphModule(root, _Tracer(leaves).trace(root))
     except Exception as error:
+        if _is_own(error):
+            raise
         return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__})")
     _rewrite_extremes(graph)
     if last is not None:
