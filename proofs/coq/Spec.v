@@ -1,0 +1,183 @@
+(** What do the proved statements speak about?
+
+    Every notion a statement of this folder uses is defined here and nowhere else; theory.md's notation is
+    named beside each one.  Integrals are Riemann integrals (Coquelicot's RInt; ex_RInt says that one exists).
+    A function F comes with its gradient D: [D i z] is the value used for the i-th partial derivative at z.
+    That D is the derivative is always an explicit premise, never part of a definition. *)
+From Coq Require Import Reals Arith.
+From Coquelicot Require Import Coquelicot.
+Open Scope R_scope.
+
+(** * Points, functions and derivatives *)
+
+(** A point of R^n: a function nat -> R of which only the coordinates i < n matter. *)
+Definition point := nat -> R.
+
+(** f 0 + ... + f (n-1). *)
+Fixpoint sumR (n : nat) (f : nat -> R) : R :=
+  match n with O => 0 | S k => sumR k f + f k end.
+
+(** F is a function of the first n coordinates: F : R^n -> R. *)
+Definition on_Rn (n : nat) (F : point -> R) : Prop :=
+  forall y z, (forall i, (i < n)%nat -> y i = z i) -> F y = F z.
+
+(** z with coordinate i replaced by s. *)
+Definition upd (z : point) (i : nat) (s : R) : point :=
+  fun k => if Nat.eqb k i then s else z k.
+
+(** l is the i-th partial derivative of F at z. *)
+Definition is_partial (F : point -> R) (i : nat) (z : point) (l : R) : Prop :=
+  is_derive (fun s => F (upd z i s)) (z i) l.
+
+(** z is nearer than r to p in each of the first n coordinates. *)
+Definition near (n : nat) (r : R) (p z : point) : Prop :=
+  forall i, (i < n)%nat -> Rabs (z i - p i) < r.
+
+(** G : R^n -> R is continuous at p. *)
+Definition cont_at (n : nat) (G : point -> R) (p : point) : Prop :=
+  forall eps, 0 < eps -> exists d, 0 < d /\ forall z, near n d p z -> Rabs (G z - G p) < eps.
+
+(** F is C1 at p: the partial derivatives are D near p, and D is continuous at p. *)
+Definition C1_at (n : nat) (F : point -> R) (D : nat -> point -> R) (p : point) : Prop :=
+  (exists r, 0 < r /\ forall z, near n r p z -> forall i, (i < n)%nat -> is_partial F i z (D i z)) /\
+  (forall i, (i < n)%nat -> cont_at n (D i) p).
+
+(** The set E is countable (or finite, or empty): e lists it. *)
+Definition countable (E : R -> Prop) : Prop :=
+  exists e : nat -> R, forall t, E t -> exists k, t = e k.
+
+Definition vzero : point := fun _ => 0.
+Definition vone : point := fun _ => 1.
+
+(** * Paths and attributions (theory.md, section 0) *)
+
+(** The straight path from the baseline x' to the input x. *)
+Definition segment (x' x : point) (t : R) : point := fun i => x' i + t * (x i - x' i).
+
+(** Integrated Gradients of coordinate i, 1703.01365 equation 1: d_i times the mean of D i on the segment. *)
+Definition IG (D : nat -> point -> R) (x x' : point) (i : nat) : R :=
+  (x i - x' i) * RInt (fun t => D i (segment x' x t)) 0 1.
+
+(** A_i^g: the path attribution along g, whose derivative is dg. *)
+Definition attribution (D : nat -> point -> R) (g dg : R -> point) (i : nat) : R :=
+  RInt (fun t => D i (g t) * dg t i) 0 1.
+
+(** g is C1 on [0,1] with derivative dg (g is given near the ends too, so that derivatives are two-sided). *)
+Definition C1_path (n : nat) (g dg : R -> point) : Prop :=
+  forall i, (i < n)%nat -> forall t, 0 <= t <= 1 ->
+    is_derive (fun s => g s i) t (dg t i) /\ continuous (fun s => dg s i) t.
+
+(** No coordinate of the path with derivative dg ever decreases. *)
+Definition monotone (n : nat) (dg : R -> point) : Prop :=
+  forall i, (i < n)%nat -> forall t, 0 <= t <= 1 -> 0 <= dg t i.
+
+(** The canonical family of c : [0,1] -> R^n, c(0) = 0, c(1) = 1: the path from x' to x is x'_i + d_i c_i(t). *)
+Definition canonical (c : R -> point) (x' x : point) (t : R) : point := fun i => x' i + (x i - x' i) * c t i.
+Definition canonical_derivative (dc : R -> point) (x' x : point) (t : R) : point :=
+  fun i => (x i - x' i) * dc t i.
+
+(** * Symmetry (theory.md, sections 2 and 3) *)
+
+(** z with coordinates i and j exchanged. *)
+Definition swap (i j : nat) (z : point) : point :=
+  fun k => if Nat.eqb k i then z j else if Nat.eqb k j then z i else z k.
+
+Definition symmetric (i j : nat) (F : point -> R) : Prop := forall z, F (swap i j z) = F z.
+
+(** One softplus neuron with equal weights k on coordinates i and j, and its gradient. *)
+Definition softplus (a : R) : R := ln (1 + exp a).
+Definition sigmoid (a : R) : R := exp a / (1 + exp a).
+Definition neuron (i j : nat) (k c : R) (z : point) : R := softplus (k * (z i + z j - c)).
+Definition Dneuron (i j : nat) (k c : R) (m : nat) (z : point) : R :=
+  if orb (Nat.eqb m i) (Nat.eqb m j) then k * sigmoid (k * (z i + z j - c)) else 0.
+
+(** z_0 z_1 and its gradient; the path (t, t^2) and its derivative. *)
+Definition product (z : point) : R := z 0%nat * z 1%nat.
+Definition Dproduct (i : nat) (z : point) : R := match i with O => z 1%nat | _ => z 0%nat end.
+Definition parabola (t : R) : point := fun i => match i with O => t | _ => t ^ 2 end.
+Definition dparabola (t : R) : point := fun i => match i with O => 1 | _ => 2 * t end.
+
+(** * Networks and what automatic differentiation returns (PATH.completeness.autodiff) *)
+
+(** A program of coordinates, constants, sums, products, scalar activations and maxima.  [Act f df a] applies f
+    to a; df u is what automatic differentiation multiplies with.  [Max w a b] passes the gradient of the larger
+    argument on, and at a tie w times the one of a plus (1-w) times the one of b. *)
+Inductive net : Type :=
+| Var (k : nat) | Cst (c : R) | Plus (a b : net) | Scal (c : R) (a : net) | Times (a b : net)
+| Act (f df : R -> R) (a : net) | Max (w : R) (a b : net).
+
+Fixpoint eval (e : net) (z : point) : R :=
+  match e with
+  | Var k => z k
+  | Cst c => c
+  | Plus a b => eval a z + eval b z
+  | Scal c a => c * eval a z
+  | Times a b => eval a z * eval b z
+  | Act f _ a => f (eval a z)
+  | Max _ a b => Rmax (eval a z) (eval b z)
+  end.
+
+(** The slope of a kink at 0: l to its left, r to its right, and any value c0 that a library chose at 0 itself. *)
+Definition slope (l r c0 u : R) : R := if Rlt_dec u 0 then l else if Rlt_dec 0 u then r else c0.
+
+(** The gradient that automatic differentiation returns. *)
+Fixpoint grad (e : net) (i : nat) (z : point) : R :=
+  match e with
+  | Var k => if Nat.eqb k i then 1 else 0
+  | Cst _ => 0
+  | Plus a b => grad a i z + grad b i z
+  | Scal c a => c * grad a i z
+  | Times a b => grad a i z * eval b z + eval a z * grad b i z
+  | Act _ df a => df (eval a z) * grad a i z
+  | Max w a b =>
+      let share := slope 0 1 w (eval a z - eval b z) in share * grad a i z + (1 - share) * grad b i z
+  end.
+
+(** f is an activation with derivative df off countably many kinks (where df may be anything); at a kink f is
+    at least Lipschitz on both sides. *)
+Definition activation (f df : R -> R) : Prop :=
+  (exists kinks, countable kinks /\ forall u, ~ kinks u -> is_derive f u (df u)) /\
+  (forall u, exists M d, 0 < d /\ forall v, Rabs (v - u) < d -> Rabs (f v - f u) <= M * Rabs (v - u)).
+
+(** The program reads the first n coordinates, and every activation in it is one. *)
+Fixpoint program (n : nat) (e : net) : Prop :=
+  match e with
+  | Var k => (k < n)%nat
+  | Cst _ => True
+  | Plus a b => program n a /\ program n b
+  | Scal _ a => program n a
+  | Times a b => program n a /\ program n b
+  | Act f df a => activation f df /\ program n a
+  | Max _ a b => program n a /\ program n b
+  end.
+
+(** The piecewise-linear activation with slopes l and r; ReLU, leaky ReLU and absolute value, with any value c0
+    for the derivative at 0. *)
+Definition kink (l r u : R) : R := if Rlt_dec u 0 then l * u else r * u.
+Definition Kink (l r c0 : R) (a : net) : net := Act (kink l r) (slope l r c0) a.
+Definition Relu (c0 : R) (a : net) : net := Kink 0 1 c0 a.
+Definition LeakyRelu (l c0 : R) (a : net) : net := Kink l 1 c0 a.
+Definition Abs (c0 : R) (a : net) : net := Kink (-1) 1 c0 a.
+
+(** A piecewise-linear program of the first n coordinates: no products, no activation but [Kink]. *)
+Inductive piecewise_linear (n : nat) : net -> Prop :=
+| pl_var k : (k < n)%nat -> piecewise_linear n (Var k)
+| pl_cst c : piecewise_linear n (Cst c)
+| pl_plus a b : piecewise_linear n a -> piecewise_linear n b -> piecewise_linear n (Plus a b)
+| pl_scal c a : piecewise_linear n a -> piecewise_linear n (Scal c a)
+| pl_kink l r c0 a : piecewise_linear n a -> piecewise_linear n (Kink l r c0 a)
+| pl_max w a b : piecewise_linear n a -> piecewise_linear n b -> piecewise_linear n (Max w a b).
+
+(** No activation and no maximum of the program sits at a kink at z. *)
+Fixpoint no_kink (e : net) (z : point) : Prop :=
+  match e with
+  | Var _ | Cst _ => True
+  | Plus a b | Times a b => no_kink a z /\ no_kink b z
+  | Scal _ a => no_kink a z
+  | Act f df a => no_kink a z /\ is_derive f (eval a z) (df (eval a z))
+  | Max _ a b => no_kink a z /\ no_kink b z /\ eval a z <> eval b z
+  end.
+
+(** * Softmax (theory.md, section 7) *)
+
+Definition softmax (n : nat) (z : point) (i : nat) : R := exp (z i) / sumR n (fun k => exp (z k)).
