@@ -181,3 +181,95 @@ Fixpoint no_kink (e : net) (z : point) : Prop :=
 (** * Softmax (theory.md, section 7) *)
 
 Definition softmax (n : nat) (z : point) (i : nat) : R := exp (z i) / sumR n (fun k => exp (z k)).
+
+(** * Riemann–Stieltjes sums and quadrature (theory.md, section 4) *)
+
+(** Riemann–Stieltjes sums over the cells 0 .. n-1 of samples f, a taken at points 0 .. n (theory.md §4). *)
+Definition left_sum (n : nat) (f a : nat -> R) : R := sumR n (fun l => f l * (a (S l) - a l)).
+Definition right_sum (n : nat) (f a : nat -> R) : R := sumR n (fun l => f (S l) * (a (S l) - a l)).
+Definition trapezoid_sum (n : nat) (f a : nat -> R) : R :=
+  sumR n (fun l => (f l + f (S l)) / 2 * (a (S l) - a l)).
+
+(** The same sum with one coefficient per sample; the neighbours of the end samples are the ends (RS.trapezoid_central). *)
+Definition central_sum (n : nat) (f a : nat -> R) : R :=
+  / 2 * sumR (S n) (fun l => f l * (a (Nat.min (S l) n) - a (Nat.pred l))).
+
+(** A layer sum: one Riemann–Stieltjes sum per channel k < m of the trajectory h (point, channel) of the layer. *)
+Definition layer_sum (rule : nat -> (nat -> R) -> (nat -> R) -> R) (n m : nat) (D : nat -> point -> R) (h : nat -> point) : R :=
+  sumR m (fun k => rule n (fun l => D k (h l)) (fun l => h l k)).
+
+(** A head of degree at most 2 in m channels and its gradient. *)
+Definition quadratic (m : nat) (c : R) (b : point) (Q : nat -> point) (z : point) : R :=
+  c + sumR m (fun i => b i * z i) + sumR m (fun i => sumR m (fun j => Q i j * (z i * z j))).
+Definition quadratic_grad (m : nat) (b : point) (Q : nat -> point) (i : nat) (z : point) : R :=
+  b i + sumR m (fun j => (Q i j + Q j i) * z j).
+
+(** Increasing points t 0 = a, .., t n = b, a tag s l in each cell, no cell wider than d. *)
+Definition tagged_partition (d a b : R) (n : nat) (t s : nat -> R) : Prop :=
+  t O = a /\ t n = b /\
+  forall l, (l < n)%nat -> t l <= s l <= t (S l) /\ t (S l) - t l <= d.
+Definition stieltjes_sum (n : nat) (f g : R -> R) (t s : nat -> R) : R :=
+  sumR n (fun l => f (s l) * (g (t (S l)) - g (t l))).
+
+(** I is the Riemann–Stieltjes integral of f against g on [a, b]. *)
+Definition is_stieltjes (f g : R -> R) (a b I : R) : Prop :=
+  forall eps, 0 < eps -> exists d, 0 < d /\
+    forall n t s, tagged_partition d a b n t s -> Rabs (stieltjes_sum n f g t s - I) < eps.
+
+(** A step at 1/2, for integrand and integrator at once (RS.existence). *)
+Definition jump (t : R) : R := if Rle_dec (/ 2) t then 1 else 0.
+
+(** The total variation of f on [a, b] is at most V. *)
+Definition variation_le (f : R -> R) (a b V : R) : Prop :=
+  forall n u, (forall l, (l < n)%nat -> u l <= u (S l)) -> a <= u O -> u n <= b ->
+    sumR n (fun l => Rabs (f (u (S l)) - f (u l))) <= V.
+(** The oscillation of f on [a, b] is at most w. *)
+Definition oscillation_le (f : R -> R) (a b w : R) : Prop :=
+  forall s t, a <= s <= b -> a <= t <= b -> Rabs (f s - f t) <= w.
+
+(** A quadrature rule on [0, 1] with n nodes t l and weights w l; IG computed with it. *)
+Definition quadrature (n : nat) (t w : nat -> R) (f : R -> R) : R := sumR n (fun l => w l * f (t l)).
+Definition rule_IG (n : nat) (t w : nat -> R) (D : nat -> point -> R) (x x' : point) (i : nat) : R :=
+  (x i - x' i) * quadrature n t w (fun s => D i (segment x' x s)).
+
+(** The ends of n equal cells of [a, b]. *)
+Definition grid (a b : R) (n l : nat) : R := a + INR l * ((b - a) / INR n).
+
+(** The nodes interlace the partial sums of the positive weights (QUAD.variation_bound). *)
+Definition interlacing (n : nat) (t w : nat -> R) : Prop :=
+  sumR n w = 1 /\ forall l, (l < n)%nat -> 0 < w l /\ sumR l w <= t l <= sumR (S l) w.
+
+(** The rules of theory.md with n equal cells (the trapezoid has n + 1 nodes). *)
+Definition uniform_weight (n l : nat) : R := / INR n.
+Definition left_node (n l : nat) : R := INR l / INR n.
+Definition right_node (n l : nat) : R := INR (S l) / INR n.
+Definition midpoint_node (n l : nat) : R := (INR l + / 2) / INR n.
+Definition trapezoid_weight (n l : nat) : R :=
+  if orb (Nat.eqb l 0) (Nat.eqb l n) then / (2 * INR n) else / INR n.
+
+(** The divided difference of f between u and v; its derivative where they are equal (SECANT.completeness). *)
+Definition divided_difference (f df : R -> R) (u v : R) : R :=
+  if Req_EM_T u v then df u else (f v - f u) / (v - u).
+(** The multiplier of input i on the cell from y to z: the chain rule with divided differences for derivatives.
+    A product uses the mean of each factor, and max(a, b) is (a + b + |a - b|) / 2. *)
+Fixpoint multiplier (e : net) (i : nat) (y z : point) : R :=
+  match e with
+  | Var k => if Nat.eqb k i then 1 else 0
+  | Cst _ => 0
+  | Plus a b => multiplier a i y z + multiplier b i y z
+  | Scal c a => c * multiplier a i y z
+  | Times a b =>
+      multiplier a i y z * ((eval b y + eval b z) / 2) + (eval a y + eval a z) / 2 * multiplier b i y z
+  | Act f df a => divided_difference f df (eval a y) (eval a z) * multiplier a i y z
+  | Max w a b =>
+      let m := divided_difference Rabs (fun _ => 2 * w - 1) (eval a y - eval b y) (eval a z - eval b z) in
+      (1 + m) / 2 * multiplier a i y z + (1 - m) / 2 * multiplier b i y z
+  end.
+(** The program reads the first n coordinates only. *)
+Fixpoint reads (n : nat) (e : net) : Prop :=
+  match e with
+  | Var k => (k < n)%nat
+  | Cst _ => True
+  | Plus a b | Times a b | Max _ a b => reads n a /\ reads n b
+  | Scal _ a | Act _ _ a => reads n a
+  end.
