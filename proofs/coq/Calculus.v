@@ -239,7 +239,8 @@ Proof.
   assert (B1 : sumR n (fun i => Rabs (g (t + h) i - g t i)) <= Rabs h * M).
   { unfold M. rewrite <- sumR_scal. apply sumR_le. auto. }
   assert (B2 : Rabs (S2 - h * S3) <= e1 * Rabs h * N).
-  { unfold S2, S3. replace (sumR n (fun i => D i (g t) * (g (t + h) i - g t i)) - h * sumR n (fun i => D i (g t) * dg t i))
+  { unfold S2, S3.
+    replace (sumR n (fun i => D i (g t) * (g (t + h) i - g t i)) - h * sumR n (fun i => D i (g t) * dg t i))
       with (sumR n (fun i => D i (g t) * (g (t + h) i - g t i - h * dg t i))).
     - eapply Rle_trans; [apply sumR_abs|]. unfold N. rewrite <- sumR_scal. apply sumR_le.
       intros i Hi. rewrite Rabs_mult, Rmult_comm. apply Rmult_le_compat_r; [apply Rabs_pos|].

@@ -1,7 +1,7 @@
 (** When do the attributions of a path add up to the difference of the scores?  (PATH.completeness) *)
 From Coq Require Import Reals Lra Lia Arith List.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus.
+From IgProps Require Import Spec Calculus Fundamental.
 Open Scope R_scope.
 
 Lemma segment_1 n F x' x : on_Rn n F -> F (segment x' x 1) = F x.
@@ -61,6 +61,21 @@ Qed.
 Lemma sum_IG n D x x' : (forall i, (i < n)%nat -> ex_RInt (fun t => D i (segment x' x t)) 0 1) ->
   sumR n (IG D x x') = sumR n (attribution D (segment x' x) (fun _ k => x k - x' k)).
 Proof. intros H. apply sumR_ext. intros i Hi. symmetry. apply attribution_segment; auto. Qed.
+
+(** PATH.completeness: the score is continuous along the path, and the chain rule holds off countably many times. *)
+Theorem completeness_path n F D g dg E :
+  countable E ->
+  (forall t, 0 <= t <= 1 -> continuous (fun s => F (g s)) t) ->
+  (forall t, 0 < t < 1 -> ~ E t -> is_derive (fun s => F (g s)) t (sumR n (fun i => D i (g t) * dg t i))) ->
+  (forall i, (i < n)%nat -> ex_RInt (fun t => D i (g t) * dg t i) 0 1) ->
+  sumR n (attribution D g dg) = F (g 1) - F (g 0).
+Proof.
+  intros HE Hc Hd Hex.
+  rewrite <- (@is_RInt_unique R_CompleteNormedModule _ _ _ _ (sum_is_RInt n D g dg Hex)).
+  apply (@is_RInt_unique R_CompleteNormedModule).
+  apply (fundamental (fun s => F (g s)) _ E); auto; try lra.
+  eexists. apply sum_is_RInt; auto.
+Qed.
 
 (** PATH.completeness.smooth: C1 functions are complete on every C1 path. *)
 Theorem completeness_smooth n F D g dg :

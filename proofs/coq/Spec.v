@@ -67,6 +67,12 @@ Definition C1_path (n : nat) (g dg : R -> point) : Prop :=
   forall i, (i < n)%nat -> forall t, 0 <= t <= 1 ->
     is_derive (fun s => g s i) t (dg t i) /\ continuous (fun s => dg s i) t.
 
+(** g is continuous on [0,1], and differentiable with derivative dg off a countable set E: polygons too. *)
+Definition path_off (n : nat) (E : R -> Prop) (g dg : R -> point) : Prop :=
+  countable E /\ forall i, (i < n)%nat ->
+    (forall t, 0 <= t <= 1 -> continuous (fun s => g s i) t) /\
+    (forall t, 0 < t < 1 -> ~ E t -> is_derive (fun s => g s i) t (dg t i)).
+
 (** No coordinate of the path with derivative dg ever decreases. *)
 Definition monotone (n : nat) (dg : R -> point) : Prop :=
   forall i, (i < n)%nat -> forall t, 0 <= t <= 1 -> 0 <= dg t i.
@@ -181,6 +187,11 @@ Fixpoint no_kink (e : net) (z : point) : Prop :=
 (** * Softmax (theory.md, section 7) *)
 
 Definition softmax (n : nat) (z : point) (i : nat) : R := exp (z i) / sumR n (fun k => exp (z k)).
+
+(** The shift t(z) = sum of v_i (z_i - x'_i) / d_i and its gradient v_i / d_i (0 where d_i = 0 and v_i = 0). *)
+Definition attack_gradient (v x x' : point) (i : nat) : R := v i / (x i - x' i).
+Definition attack_shift (n : nat) (v x x' z : point) : R :=
+  sumR n (fun i => attack_gradient v x x' i * (z i - x' i)).
 
 (** * Riemann–Stieltjes sums and quadrature (theory.md, section 4) *)
 
