@@ -284,3 +284,51 @@ Fixpoint reads (n : nat) (e : net) : Prop :=
   | Plus a b | Times a b | Max _ a b => reads n a /\ reads n b
   | Scal _ a | Act _ _ a => reads n a
   end.
+
+(** * Grad-CAM and Grad-CAM++ (theory.md, section 6) *)
+
+(** A layer: channel k, position p < P, value.  Gradients g of the score at the activations A have the same shape. *)
+Definition layer := nat -> point.
+
+Definition relu (u : R) : R := Rmax 0 u.
+(** The factor of Grad-CAM++ at gradient g, s the sum of the channel over the whole map; 0 where g = 0. *)
+Definition alpha (g s : R) : R := if Req_EM_T g 0 then 0 else g ^ 2 / (2 * g ^ 2 + s * g ^ 3).
+(** Channel weights: Grad-CAM (the mean), with positive gradients (the sum, the scaling of Grad-CAM++), Grad-CAM++. *)
+Definition weight_cam (P : nat) (g A : layer) (k : nat) : R := sumR P (g k) / INR P.
+Definition weight_plus (P : nat) (g A : layer) (k : nat) : R := sumR P (fun p => relu (g k p)).
+Definition weight_plus_plus (P : nat) (g A : layer) (k : nat) : R :=
+  sumR P (fun p => alpha (g k p) (sumR P (A k)) * relu (g k p)).
+(** The map at position p of K channels with weights w. *)
+Definition cam_map (K : nat) (w : nat -> R) (A : layer) (p : nat) : R := relu (sumR K (fun k => w k * A k p)).
+(** The largest of 0, f 0, .., f (n-1): the maximum of a map, which is never negative. *)
+Fixpoint largest (n : nat) (f : nat -> R) : R := match n with O => 0 | S k => Rmax (largest k f) (f k) end.
+(** Global average pooling and a linear head: the score, and its class activation map before any rectifier. *)
+Definition pooled_score (K P : nat) (b : R) (c : nat -> R) (A : layer) : R :=
+  b + sumR K (fun k => c k * (sumR P (A k) / INR P)).
+(** A with the value at channel k, position p replaced by s. *)
+Definition upd_layer (A : layer) (k p : nat) (s : R) : layer := fun k' => if Nat.eqb k' k then upd (A k') p s else A k'.
+
+(** * Softmax scores and baselines (theory.md, sections 7 and 8) *)
+
+(** The sum over the classes j < n other than c. *)
+Definition sum_others (n c : nat) (f : nat -> R) : R := sumR n (fun j => if Nat.eqb j c then 0 else f j).
+(** The probability y_c of class c under logits Z, and its gradient through the logits' gradients DZ. *)
+Definition probability (n : nat) (Z : nat -> point -> R) (c : nat) (z : point) : R := softmax n (fun j => Z j z) c.
+Definition probability_grad (n : nat) (Z : nat -> point -> R) (DZ : nat -> nat -> point -> R) (c i : nat) (z : point) : R :=
+  probability n Z c z * sum_others n c (fun j => probability n Z j z * (DZ c i z - DZ j i z)).
+(** Logits and gradients multiplied by beta: softmax (beta z). *)
+Definition sharpen (beta : R) (Z : nat -> point -> R) : nat -> point -> R := fun j z => beta * Z j z.
+Definition sharpen_grad (beta : R) (DZ : nat -> nat -> point -> R) : nat -> nat -> point -> R :=
+  fun j i z => beta * DZ j i z.
+
+(** The best of b0 and the first k candidates of a search, whatever proposed them (2204.06120). *)
+Fixpoint best (objective : point -> R) (b0 : point) (candidate : nat -> point) (k : nat) : point :=
+  match k with
+  | O => b0
+  | S k =>
+      let b := best objective b0 candidate k in
+      if Rlt_dec (objective (candidate k)) (objective b) then candidate k else b
+  end.
+(** The search's objective: distance from uniform and mean squared distance from the start, weighed by lambda. *)
+Definition search_objective (n : nat) (lambda : R) (distance : point -> R) (b0 b : point) : R :=
+  (1 - lambda) * distance b + lambda * (sumR n (fun i => (b i - b0 i) ^ 2) / INR n).
