@@ -288,13 +288,75 @@ Proof.
   exists d1. split; auto. intros s [_ Hs]. apply K. intros i Hi. apply K1; auto.
 Qed.
 
+Lemma C1_partial n F D p i : C1_at n F D p -> (i < n)%nat -> is_partial F i p (D i p).
+Proof.
+  intros [(r & Hr & K) _] Hi. apply K; auto. intros m _. rewrite Rminus_eq_0, Rabs_R0; auto.
+Qed.
+
 (** The partial derivatives of a function of n coordinates are functions of n coordinates. *)
 Lemma C1_on_Rn n F D i : on_Rn n F -> (forall p, C1_at n F D p) -> (i < n)%nat -> on_Rn n (D i).
 Proof.
   intros Hn HC Hi y z H.
   assert (P : forall p, is_partial F i p (D i p)).
-  { intros p. destruct (HC p) as [(r & Hr & K) _]. apply K; auto.
-    intros m _. rewrite Rminus_eq_0, Rabs_R0; auto. }
+  { intros p. apply (C1_partial n); auto. }
   rewrite <- (is_derive_unique _ _ _ (P y)), <- (is_derive_unique _ _ _ (P z)), (H i Hi).
   apply Derive_ext. intros s. apply Hn. intros k Hk. unfold upd. destruct (Nat.eqb k i); auto.
+Qed.
+
+(** Continuity at a point: constants, coordinates, sums and products. *)
+Lemma cont_at_const n c p : cont_at n (fun _ => c) p.
+Proof. intros eps He. exists 1. split; [lra|]. intros z _. rewrite Rminus_eq_0, Rabs_R0. auto. Qed.
+
+Lemma cont_at_coord n k p : (k < n)%nat -> cont_at n (fun z => z k) p.
+Proof. intros Hk eps He. exists eps. split; auto. Qed.
+
+Lemma cont_at_plus n F G p : cont_at n F p -> cont_at n G p -> cont_at n (fun z => F z + G z) p.
+Proof.
+  intros HF HG eps He.
+  destruct (HF (eps / 2) ltac:(lra)) as (d1 & H1 & K1). destruct (HG (eps / 2) ltac:(lra)) as (d2 & H2 & K2).
+  exists (Rmin d1 d2). split; [apply Rmin_pos; auto|]. intros z Hz.
+  assert (A : Rabs (F z - F p) < eps / 2).
+  { apply K1. intros i Hi. specialize (Hz i Hi). pose proof (Rmin_l d1 d2). lra. }
+  assert (B : Rabs (G z - G p) < eps / 2).
+  { apply K2. intros i Hi. specialize (Hz i Hi). pose proof (Rmin_r d1 d2). lra. }
+  replace (F z + G z - (F p + G p)) with ((F z - F p) + (G z - G p)) by ring.
+  eapply Rle_lt_trans; [apply Rabs_triang|]. lra.
+Qed.
+
+Lemma cont_at_times n F G p : cont_at n F p -> cont_at n G p -> cont_at n (fun z => F z * G z) p.
+Proof.
+  intros HF HG eps He.
+  set (e1 := Rmin 1 (eps / (2 * (Rabs (G p) + 1)))). set (e2 := eps / (2 * (Rabs (F p) + 1))).
+  pose proof (Rabs_pos (G p)). pose proof (Rabs_pos (F p)).
+  assert (He1 : 0 < e1) by (apply Rmin_pos; [lra | apply Rdiv_lt_0_compat; lra]).
+  assert (He2 : 0 < e2) by (apply Rdiv_lt_0_compat; lra).
+  set (e3 := Rmin 1 e2). assert (He3 : 0 < e3) by (apply Rmin_pos; lra).
+  destruct (HF e1 He1) as (d1 & H1 & K1). destruct (HG e3 He3) as (d2 & H2 & K2).
+  exists (Rmin d1 d2). split; [apply Rmin_pos; auto|]. intros z Hz.
+  assert (A : Rabs (F z - F p) < e1).
+  { apply K1. intros i Hi. specialize (Hz i Hi). pose proof (Rmin_l d1 d2). lra. }
+  assert (B : Rabs (G z - G p) < e3).
+  { apply K2. intros i Hi. specialize (Hz i Hi). pose proof (Rmin_r d1 d2). lra. }
+  replace (F z * G z - F p * G p) with ((F z - F p) * G z + F p * (G z - G p)) by ring.
+  eapply Rle_lt_trans; [apply Rabs_triang|]. rewrite !Rabs_mult.
+  assert (C : Rabs (G z) <= Rabs (G p) + 1).
+  { replace (G z) with (G p + (G z - G p)) by ring. eapply Rle_trans; [apply Rabs_triang|].
+    pose proof (Rmin_l 1 e2). unfold e3 in B. lra. }
+  assert (A' : Rabs (F z - F p) < eps / (2 * (Rabs (G p) + 1))).
+  { pose proof (Rmin_r 1 (eps / (2 * (Rabs (G p) + 1)))). unfold e1 in A. lra. }
+  assert (B' : Rabs (G z - G p) < e2) by (pose proof (Rmin_r 1 e2); unfold e3 in B; lra).
+  assert (P : Rabs (F z - F p) * Rabs (G z) < eps / 2).
+  { apply Rle_lt_trans with (Rabs (F z - F p) * (Rabs (G p) + 1)).
+    - apply Rmult_le_compat_l; [apply Rabs_pos | auto].
+    - apply Rlt_le_trans with (eps / (2 * (Rabs (G p) + 1)) * (Rabs (G p) + 1)).
+      + apply Rmult_lt_compat_r; lra.
+      + right. field. lra. }
+  assert (Q : Rabs (F p) * Rabs (G z - G p) <= eps / 2).
+  { apply Rle_trans with (Rabs (F p) * e2).
+    - apply Rmult_le_compat_l; lra.
+    - unfold e2. apply (Rmult_le_reg_r (2 * (Rabs (F p) + 1))); [lra|].
+      replace (Rabs (F p) * (eps / (2 * (Rabs (F p) + 1))) * (2 * (Rabs (F p) + 1))) with (Rabs (F p) * eps)
+        by (field; lra).
+      replace (eps / 2 * (2 * (Rabs (F p) + 1))) with (Rabs (F p) * eps + eps) by field. lra. }
+  lra.
 Qed.

@@ -108,3 +108,31 @@ Proof.
   rewrite <- (segment_1 n F x' x), <- (segment_0 n F x' x) by auto.
   apply completeness_smooth; auto. apply segment_C1.
 Qed.
+
+(** IG.discrete_residual: what a rule leaves is its quadrature error of one scalar function, the derivative of the
+    score along the segment. *)
+Theorem discrete_residual n F D x x' E m t w :
+  on_Rn n F -> countable E ->
+  (forall s, 0 <= s <= 1 -> continuous (fun s => F (segment x' x s)) s) ->
+  (forall s, 0 < s < 1 -> ~ E s ->
+     is_derive (fun s => F (segment x' x s)) s (sumR n (fun i => D i (segment x' x s) * (x i - x' i)))) ->
+  (forall i, (i < n)%nat -> ex_RInt (fun s => D i (segment x' x s)) 0 1) ->
+  let phi' := fun s => sumR n (fun i => D i (segment x' x s) * (x i - x' i)) in
+  sumR n (rule_IG m t w D x x') - (F x - F x') = quadrature m t w phi' - RInt phi' 0 1.
+Proof.
+  intros Hn HE Hc Hd Hex phi'.
+  assert (Hex' : forall i, (i < n)%nat -> ex_RInt (fun s => D i (segment x' x s) * (x i - x' i)) 0 1).
+  { intros i Hi. apply ex_RInt_ext with (fun s => scal (x i - x' i) (D i (segment x' x s))).
+    - intros s _. unfold scal; simpl; unfold mult; simpl. ring.
+    - apply (@ex_RInt_scal R_NormedModule). auto. }
+  assert (I : RInt phi' 0 1 = F x - F x').
+  { rewrite <- (segment_1 n F x' x), <- (segment_0 n F x' x) by auto.
+    rewrite <- (completeness_path n F D (segment x' x) (fun _ i => x i - x' i) E) by auto.
+    apply (@is_RInt_unique R_CompleteNormedModule).
+    apply (sum_is_RInt n D (segment x' x) (fun _ i => x i - x' i)); auto. }
+  rewrite I. f_equal. unfold quadrature, phi'. clear - m. induction m.
+  - simpl. rewrite (sumR_ext n _ (fun i => 0 * (x i - x' i))); [rewrite sumR_scal; ring|].
+    intros i _. unfold rule_IG, quadrature. simpl. ring.
+  - simpl. rewrite <- IHm, <- sumR_scal, <- sumR_plus. apply sumR_ext. intros i _.
+    unfold rule_IG, quadrature. simpl. ring.
+Qed.

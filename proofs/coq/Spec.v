@@ -90,6 +90,41 @@ Definition swap (i j : nat) (z : point) : point :=
 
 Definition symmetric (i j : nat) (F : point -> R) : Prop := forall z, F (swap i j z) = F z.
 
+(** A path method (P x' x is the path from x' to x, dP x' x its derivative) preserves symmetry: a symmetric C1
+    function at inputs and baselines that are equal in i and j gets equal attributions (both premises of IG.symmetry). *)
+Definition preserves_symmetry (n : nat) (P dP : point -> point -> R -> point) : Prop :=
+  forall i j F D x x', (i < n)%nat -> (j < n)%nat -> i <> j -> x i = x j -> x' i = x' j ->
+    on_Rn n F -> symmetric i j F -> (forall p, C1_at n F D p) ->
+    attribution D (P x' x) (dP x' x) i = attribution D (P x' x) (dP x' x) j.
+
+(** The method gives every C1 function the attributions of Integrated Gradients. *)
+Definition equals_IG (n : nat) (P dP : point -> point -> R -> point) : Prop :=
+  forall F D x x' i, on_Rn n F -> (forall p, C1_at n F D p) -> (i < n)%nat ->
+    attribution D (P x' x) (dP x' x) i = IG D x x' i.
+
+(** The polygon through p 0, .., p m, each side in the time 1/m; and its derivative off the corners. *)
+Definition clamp (u : R) : R := Rmax 0 (Rmin 1 u).
+Definition polygon (m : nat) (p : nat -> point) (t : R) : point :=
+  fun i => p O i + sumR m (fun k => clamp (INR m * t - INR k) * (p (S k) i - p k i)).
+Definition dpolygon (m : nat) (p : nat -> point) (t : R) : point :=
+  fun i => sumR m (fun k =>
+    (if Rlt_dec (INR k) (INR m * t) then if Rlt_dec (INR m * t) (INR k + 1) then INR m else 0 else 0)
+    * (p (S k) i - p k i)).
+
+(** UNIQ.not_without_monotonicity: two loops, each the mirror image of the other, on the way from (0,0) to (1,1). *)
+Definition two_loops (k : nat) : point :=
+  let (a, b) := match k with
+    | 0%nat => (0, 0) | 1%nat => (/2, /2)
+    | 2%nat => (/2, 3/4) | 3%nat => (/4, 3/4) | 4%nat => (/4, /2) | 5%nat => (/2, /2)
+    | 6%nat => (3/4, /2) | 7%nat => (3/4, /4) | 8%nat => (/2, /4) | 9%nat => (/2, /2)
+    | _ => (1, 1) end in
+  fun i => match i with O => a | _ => b end.
+
+(** z_0^2 z_1 and its gradient. *)
+Definition square_product (z : point) : R := z 0%nat ^ 2 * z 1%nat.
+Definition Dsquare_product (i : nat) (z : point) : R :=
+  match i with O => 2 * z 0%nat * z 1%nat | _ => z 0%nat ^ 2 end.
+
 (** One softplus neuron with equal weights k on coordinates i and j, and its gradient. *)
 Definition softplus (a : R) : R := ln (1 + exp a).
 Definition sigmoid (a : R) : R := exp a / (1 + exp a).
@@ -102,6 +137,19 @@ Definition product (z : point) : R := z 0%nat * z 1%nat.
 Definition Dproduct (i : nat) (z : point) : R := match i with O => z 1%nat | _ => z 0%nat end.
 Definition parabola (t : R) : point := fun i => match i with O => t | _ => t ^ 2 end.
 Definition dparabola (t : R) : point := fun i => match i with O => 1 | _ => 2 * t end.
+
+(** UNIQ.not_without_canonicity, two coordinates: the straight path between points on the diagonal, the parabola
+    between all others. *)
+Definition patched (x' x : point) (t : R) : point :=
+  if Req_EM_T (x 0%nat) (x 1%nat) then if Req_EM_T (x' 0%nat) (x' 1%nat) then segment x' x t
+    else canonical parabola x' x t else canonical parabola x' x t.
+Definition dpatched (x' x : point) (t : R) : point :=
+  if Req_EM_T (x 0%nat) (x 1%nat) then if Req_EM_T (x' 0%nat) (x' 1%nat) then fun i => x i - x' i
+    else canonical_derivative dparabola x' x t else canonical_derivative dparabola x' x t.
+
+(** A path from (0,0) to (1,0) on which z_1 leaves and returns (IG.sensitivity). *)
+Definition detour (t : R) : point := fun i => match i with O => t | _ => t * (1 - t) end.
+Definition ddetour (t : R) : point := fun i => match i with O => 1 | _ => 1 - 2 * t end.
 
 (** * Networks and what automatic differentiation returns (PATH.completeness.autodiff) *)
 

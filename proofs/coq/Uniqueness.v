@@ -1,301 +1,22 @@
 (** Which path methods preserve symmetry?  (UNIQ) *)
-From Coq Require Import Reals Lra Lia Arith List.
+From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus Completeness Axioms.
+From IgProps Require Import Spec Calculus Fundamental Completeness Axioms Neurons.
 Open Scope R_scope.
-
-Lemma softplus_derive a : is_derive softplus a (sigmoid a).
-Proof.
-  unfold softplus, sigmoid. pose proof (exp_pos a).
-  auto_derive; [lra | field; lra].
-Qed.
-
-Lemma sigmoid_bounds a : 0 < sigmoid a < 1.
-Proof.
-  unfold sigmoid. pose proof (exp_pos a). split.
-  - apply Rdiv_lt_0_compat; lra.
-  - apply (Rmult_lt_reg_r (1 + exp a)); [lra|].
-    unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. lra.
-Qed.
-
-Lemma softplus_pos a : 0 < softplus a.
-Proof.
-  unfold softplus. rewrite <- ln_1. pose proof (exp_pos a). apply ln_increasing; lra.
-Qed.
-
-Lemma softplus_ge a : a <= softplus a.
-Proof.
-  unfold softplus. rewrite <- (ln_exp a) at 1. left. pose proof (exp_pos a).
-  apply ln_increasing; lra.
-Qed.
-
-Lemma sigmoid_continuous a : continuous sigmoid a.
-Proof.
-  apply (@ex_derive_continuous R_AbsRing R_NormedModule).
-  unfold sigmoid. pose proof (exp_pos a). auto_derive. lra.
-Qed.
-
-Lemma neuron_sym i j k c : symmetric i j (neuron i j k c).
-Proof.
-  intros z. unfold neuron, swap. rewrite !Nat.eqb_refl.
-  destruct (Nat.eqb_spec j i); subst; do 2 f_equal; ring.
-Qed.
-
-Lemma neuron_Rn n i j k c : (i < n)%nat -> (j < n)%nat -> on_Rn n (neuron i j k c).
-Proof. intros Hi Hj y z H. unfold neuron. rewrite (H i), (H j); auto. Qed.
-
-Lemma neuron_partial i j k c m z : i <> j -> is_partial (neuron i j k c) m z (Dneuron i j k c m z).
-Proof.
-  intros Hij. unfold is_partial, neuron, Dneuron.
-  assert (G : forall b, is_derive (fun s => softplus (k * (s + b - c))) (z m)
-                          (k * sigmoid (k * (z m + b - c)))).
-  { intros b. apply (is_derive_comp softplus (fun s => k * (s + b - c))).
-    - apply softplus_derive.
-    - auto_derive; auto; ring. }
-  destruct (Nat.eqb_spec m i) as [->|Hi]; simpl.
-  - apply (is_derive_ext (fun s => softplus (k * (s + z j - c)))); auto.
-    intros s. rewrite upd_same, upd_other by auto. reflexivity.
-  - destruct (Nat.eqb_spec m j) as [->|Hj]; simpl.
-    + rewrite (Rplus_comm (z i)).
-      apply (is_derive_ext (fun s => softplus (k * (s + z i - c)))); auto.
-      intros s. rewrite upd_same, upd_other by auto. rewrite (Rplus_comm s). reflexivity.
-    + apply (is_derive_ext (fun s => softplus (k * (z i + z j - c)))).
-      * intros s. rewrite !upd_other by auto. reflexivity.
-      * apply (@is_derive_const R_AbsRing R_NormedModule).
-Qed.
-
-Lemma neuron_cont n i j k c m p :
-  (i < n)%nat -> (j < n)%nat -> cont_at n (Dneuron i j k c m) p.
-Proof.
-  intros Hi Hj eps Heps. unfold Dneuron. destruct (orb (Nat.eqb m i) (Nat.eqb m j)).
-  - assert (C : continuity_pt (fun s => k * sigmoid (k * (s - c))) (p i + p j)).
-    { apply continuity_pt_filterlim.
-      apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun s => k * sigmoid (k * (s - c)))).
-      unfold sigmoid. pose proof (exp_pos (k * (p i + p j - c))). auto_derive. unfold Rminus in *; lra. }
-    destruct (C eps Heps) as (d & Hd & K). exists (d / 2). split; [lra|].
-    intros z Hz. unfold dist in K; simpl in K; unfold R_dist in K.
-    destruct (Req_dec (z i + z j) (p i + p j)) as [E|E].
-    + rewrite E. rewrite Rminus_eq_0, Rabs_R0. lra.
-    + apply K. split; [split; [exact I | auto]|].
-      replace (z i + z j - (p i + p j)) with ((z i - p i) + (z j - p j)) by ring.
-      eapply Rle_lt_trans; [apply Rabs_triang|].
-      pose proof (Hz i Hi). pose proof (Hz j Hj). lra.
-  - exists 1. split; [lra|]. intros z _. rewrite Rminus_eq_0, Rabs_R0. lra.
-Qed.
-
-Lemma neuron_C1 n i j k c p :
-  i <> j -> (i < n)%nat -> (j < n)%nat -> C1_at n (neuron i j k c) (Dneuron i j k c) p.
-Proof.
-  intros Hij Hi Hj. split.
-  - exists 1. split; [lra|]. intros z _ m _. apply neuron_partial; auto.
-  - intros m _. apply neuron_cont; auto.
-Qed.
-
-Section Path.
-Variables (g dg : R -> point) (i j : nat).
-Hypothesis Hij : i <> j.
-Hypothesis Hder : forall m, m = i \/ m = j ->
-  forall t, 0 <= t <= 1 -> is_derive (fun s => g s m) t (dg t m).
-Hypothesis Hcont : forall m, m = i \/ m = j ->
-  forall t, 0 <= t <= 1 -> continuous (fun s => dg s m) t.
-Hypothesis Hmono : forall m, m = i \/ m = j -> forall t, 0 <= t <= 1 -> 0 <= dg t m.
-Hypothesis Hend : g 1 i = g 1 j.
-
-Let u t := g t i + g t j.
-Let du t := dg t i + dg t j.
-Let v t := g t i - g t j.
-Let dv t := dg t i - dg t j.
-
-Lemma u_der t : 0 <= t <= 1 -> is_derive u t (du t).
-Proof. intros H. apply (@is_derive_plus R_AbsRing R_NormedModule); apply Hder; auto. Qed.
-Lemma v_der t : 0 <= t <= 1 -> is_derive v t (dv t).
-Proof. intros H. apply (@is_derive_minus R_AbsRing R_NormedModule); apply Hder; auto. Qed.
-Lemma du_cont t : 0 <= t <= 1 -> continuous du t.
-Proof. intros H. apply (@continuous_plus _ R_AbsRing R_NormedModule); apply Hcont; auto. Qed.
-Lemma dv_cont t : 0 <= t <= 1 -> continuous dv t.
-Proof. intros H. apply (@continuous_minus _ R_AbsRing R_NormedModule); apply Hcont; auto. Qed.
-
-Section Bound.
-Variables (k t0 : R).
-Hypothesis Hk : 0 < k.
-Hypothesis Ht0 : 0 <= t0 <= 1.
-Let c := u t0.
-Let q t := sigmoid (k * (u t - c)).
-Let P t := softplus (k * (u t - c)) / k.
-
-Lemma P_der t : 0 <= t <= 1 -> is_derive P t (q t * du t).
-Proof.
-  intros H. unfold P.
-  apply (is_derive_ext (fun s => / k * softplus (k * (u s - c)))).
-  { intros s. simpl. unfold Rdiv. ring. }
-  replace (q t * du t) with (/ k * ((k * du t) * sigmoid (k * (u t - c)))) by (unfold q; field; lra).
-  apply is_derive_scal.
-  apply (is_derive_comp softplus (fun s => k * (u s - c))).
-  - apply softplus_derive.
-  - apply is_derive_scal.
-    replace (du t) with (minus (du t) 0) by (unfold minus, plus, opp; simpl; ring).
-    apply (@is_derive_minus R_AbsRing R_NormedModule); [apply u_der; auto|].
-    apply (@is_derive_const R_AbsRing R_NormedModule).
-Qed.
-
-Lemma q_cont t : 0 <= t <= 1 -> continuous q t.
-Proof.
-  intros H. unfold q. apply (continuous_comp (fun s => k * (u s - c)) sigmoid).
-  - apply (@ex_derive_continuous R_AbsRing R_NormedModule). eexists.
-    apply is_derive_scal.
-    apply (@is_derive_minus R_AbsRing R_NormedModule); [apply u_der; auto|].
-    apply (@is_derive_const R_AbsRing R_NormedModule).
-  - apply sigmoid_continuous.
-Qed.
-
-Lemma int_left : is_RInt (fun t => q t * du t) 0 t0 (P t0 - P 0).
-Proof.
-  apply (@is_RInt_derive R_CompleteNormedModule P).
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. apply P_der; lra.
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
-    apply (@continuous_mult _ R_AbsRing); [apply q_cont; lra | apply du_cont; lra].
-Qed.
-
-Lemma int_right : is_RInt (fun t => (1 - q t) * du t) t0 1 ((u 1 - P 1) - (u t0 - P t0)).
-Proof.
-  apply (@is_RInt_derive R_CompleteNormedModule (fun t => u t - P t)).
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
-    replace ((1 - q t) * du t) with (minus (du t) (q t * du t))
-      by (unfold minus, plus, opp; simpl; ring).
-    apply (@is_derive_minus R_AbsRing R_NormedModule); [apply u_der; lra | apply P_der; lra].
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
-    apply (@continuous_mult _ R_AbsRing); [|apply du_cont; lra].
-    apply (@continuous_minus _ R_AbsRing R_NormedModule); [apply continuous_const | apply q_cont; lra].
-Qed.
-
-Lemma int_v : is_RInt dv t0 1 (v 1 - v t0).
-Proof.
-  apply (@is_RInt_derive R_CompleteNormedModule v).
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. apply v_der; lra.
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. apply dv_cont; lra.
-Qed.
-
-Lemma ex_qdv a b : 0 <= a -> a <= b -> b <= 1 -> ex_RInt (fun t => q t * dv t) a b.
-Proof.
-  intros Ha Hab Hb. apply (@ex_RInt_continuous R_CompleteNormedModule).
-  intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
-  apply (@continuous_mult _ R_AbsRing); [apply q_cont; lra | apply dv_cont; lra].
-Qed.
-
-Lemma dv_le_du t : 0 <= t <= 1 -> - du t <= dv t <= du t.
-Proof.
-  intros H. pose proof (Hmono i (or_introl eq_refl) t H).
-  pose proof (Hmono j (or_intror eq_refl) t H). unfold du, dv. lra.
-Qed.
-
-(** squeeze: if |f| <= h pointwise then |int f| <= int h *)
-Lemma squeeze f h a b If Ih : a <= b ->
-  (forall t, a < t < b -> - h t <= f t <= h t) ->
-  is_RInt f a b If -> is_RInt h a b Ih -> Rabs If <= Ih.
-Proof.
-  intros Hab H Hf Hh. apply Rabs_le. split.
-  - apply (is_RInt_le (fun t => - h t) f a b); auto.
-    + apply (@is_RInt_opp R_NormedModule); auto.
-    + intros t Ht. apply H; auto.
-  - apply (is_RInt_le f h a b); auto. intros t Ht. apply H; auto.
-Qed.
-
-Lemma v_bound :
-  attribution (Dneuron i j k c) g dg i = attribution (Dneuron i j k c) g dg j ->
-  Rabs (v t0) <= 2 * ln 2 / k.
-Proof.
-  intros Heq.
-  (* the attribution gap is the integral of k q v' *)
-  assert (Hdn : forall m, m = i \/ m = j -> forall t, Dneuron i j k c m (g t) * dg t m = k * (q t * dg t m)).
-  { intros m Hm t. unfold Dneuron. replace (orb (Nat.eqb m i) (Nat.eqb m j)) with true.
-    - unfold q, u. ring.
-    - destruct Hm as [->| ->]; rewrite Nat.eqb_refl; [reflexivity|]. now rewrite Bool.orb_true_r. }
-  assert (Hexm : forall m, m = i \/ m = j -> ex_RInt (fun t => q t * dg t m) 0 1).
-  { intros m Hm. apply (@ex_RInt_continuous R_CompleteNormedModule).
-    intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
-    apply (@continuous_mult _ R_AbsRing); [apply q_cont; lra | apply Hcont; auto]. }
-  assert (Hpath : forall m, m = i \/ m = j ->
-            attribution (Dneuron i j k c) g dg m = k * RInt (fun t => q t * dg t m) 0 1).
-  { intros m Hm. unfold attribution. apply (@is_RInt_unique R_CompleteNormedModule).
-    apply is_RInt_ext with (fun t => scal k (q t * dg t m)).
-    - intros t _. rewrite (Hdn m Hm t). reflexivity.
-    - apply (@is_RInt_scal R_NormedModule). apply (@RInt_correct R_CompleteNormedModule). auto. }
-  rewrite !Hpath in Heq by auto. apply Rmult_eq_reg_l in Heq; [|lra].
-  assert (Hzero : RInt (fun t => q t * dv t) 0 1 = 0).
-  { apply (@is_RInt_unique R_CompleteNormedModule).
-    apply is_RInt_ext with (fun t => minus (q t * dg t i) (q t * dg t j)).
-    - intros t _. unfold dv, minus, plus, opp; simpl. ring.
-    - replace 0 with (minus (RInt (fun t => q t * dg t i) 0 1) (RInt (fun t => q t * dg t j) 0 1)) at 2
-        by (unfold minus, plus, opp; simpl; lra).
-      apply (@is_RInt_minus R_NormedModule); apply (@RInt_correct R_CompleteNormedModule); auto. }
-  pose proof (@RInt_correct R_CompleteNormedModule _ _ _ (ex_qdv 0 t0 ltac:(lra) ltac:(lra) ltac:(lra))) as IA.
-  pose proof (@RInt_correct R_CompleteNormedModule _ _ _ (ex_qdv t0 1 ltac:(lra) ltac:(lra) ltac:(lra))) as IB.
-  set (A := RInt (fun t => q t * dv t) 0 t0) in *.
-  set (B := RInt (fun t => q t * dv t) t0 1) in *.
-  assert (HAB : A + B = 0).
-  { rewrite <- Hzero. symmetry. apply (@is_RInt_unique R_CompleteNormedModule).
-    apply (@is_RInt_Chasles R_NormedModule _ 0 t0 1); auto. }
-  assert (IC : is_RInt (fun t => (1 - q t) * dv t) t0 1 ((v 1 - v t0) - B)).
-  { apply is_RInt_ext with (fun t => minus (dv t) (q t * dv t)).
-    - intros t _. unfold minus, plus, opp; simpl. ring.
-    - apply (@is_RInt_minus R_NormedModule); [apply int_v | exact IB]. }
-  assert (HA : Rabs A <= P t0 - P 0).
-  { apply (squeeze (fun t => q t * dv t) (fun t => q t * du t) 0 t0); auto; [lra | | apply int_left].
-    intros t Ht. pose proof (dv_le_du t ltac:(lra)) as K.
-    assert (Hq : 0 < q t) by apply sigmoid_bounds.
-    split; [rewrite Ropp_mult_distr_r|]; apply Rmult_le_compat_l; lra. }
-  assert (HC : Rabs ((v 1 - v t0) - B) <= (u 1 - P 1) - (u t0 - P t0)).
-  { apply (squeeze (fun t => (1 - q t) * dv t) (fun t => (1 - q t) * du t) t0 1); auto; [lra | | apply int_right].
-    intros t Ht. pose proof (dv_le_du t ltac:(lra)) as K.
-    assert (Hq : q t < 1) by apply sigmoid_bounds.
-    split; [rewrite Ropp_mult_distr_r|]; apply Rmult_le_compat_l; lra. }
-  assert (HP0 : 0 < P 0) by (unfold P; apply Rdiv_lt_0_compat; [apply softplus_pos | lra]).
-  assert (HPt : P t0 = ln 2 / k).
-  { unfold P, c. rewrite Rminus_eq_0, Rmult_0_r. unfold softplus. rewrite exp_0.
-    replace (1 + 1) with 2 by ring. reflexivity. }
-  assert (HP1 : u 1 - u t0 <= P 1).
-  { unfold P. apply (Rmult_le_reg_l k); auto.
-    replace (k * (softplus (k * (u 1 - c)) / k)) with (softplus (k * (u 1 - c))) by (field; lra).
-    apply softplus_ge. }
-  assert (Hv1 : v 1 = 0) by (unfold v; lra).
-  rewrite Hv1 in HC.
-  replace (v t0) with (A - ((0 - v t0) - B)) by lra.
-  replace (2 * ln 2 / k) with (ln 2 / k + ln 2 / k) by (field; lra).
-  eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_Ropp.
-  apply Rplus_le_compat; lra.
-Qed.
-End Bound.
-
-(** If all softplus neurons with equal weights on i and j get equal attributions, the path
-    stays on the diagonal. *)
-Theorem neurons_force_diagonal :
-  (forall k c, 0 < k -> attribution (Dneuron i j k c) g dg i = attribution (Dneuron i j k c) g dg j) ->
-  forall t, 0 <= t <= 1 -> g t i = g t j.
-Proof.
-  intros H t Ht. apply Rminus_diag_uniq. apply Rabs_eq_0.
-  apply Rle_antisym; [|apply Rabs_pos].
-  apply le_epsilon. intros eps Heps. rewrite Rplus_0_l.
-  assert (Hln : 0 < ln 2) by (rewrite <- ln_1; apply ln_increasing; lra).
-  assert (Hk : 0 < 2 * ln 2 / eps) by (apply Rdiv_lt_0_compat; lra).
-  pose proof (v_bound (2 * ln 2 / eps) t Hk Ht (H _ _ Hk)) as K.
-  replace (2 * ln 2 / (2 * ln 2 / eps)) with eps in K by (field; lra).
-  exact K.
-Qed.
-End Path.
 
 (** A monotone C1 path with equal endpoint coordinates i and j treats i and j alike for every
     symmetric C1 function if and only if the two coordinates agree along the whole path. *)
 Theorem symmetric_iff_diagonal n g dg i j :
   i <> j -> (i < n)%nat -> (j < n)%nat ->
-  (forall m, (m < n)%nat -> forall t, 0 <= t <= 1 -> is_derive (fun s => g s m) t (dg t m)) ->
-  (forall m, (m < n)%nat -> forall t, 0 <= t <= 1 -> continuous (fun s => dg s m) t) ->
-  (forall m, (m < n)%nat -> forall t, 0 <= t <= 1 -> 0 <= dg t m) ->
+  C1_path n g dg -> monotone n dg ->
   g 1 i = g 1 j ->
   ((forall F D, on_Rn n F -> symmetric i j F -> (forall p, C1_at n F D p) ->
       attribution D g dg i = attribution D g dg j)
    <-> (forall t, 0 <= t <= 1 -> g t i = g t j)).
 Proof.
-  intros Hij Hi Hj Hder Hcont Hmono Hend. split.
+  intros Hij Hi Hj Hg Hmono Hend.
+  pose proof (fun m Hm t Ht => proj1 (Hg m Hm t Ht)) as Hder.
+  pose proof (fun m Hm t Ht => proj2 (Hg m Hm t Ht)) as Hcont. split.
   - intros H. apply (neurons_force_diagonal g dg i j); auto.
     + intros m [->| ->]; auto.
     + intros m [->| ->]; auto.
@@ -322,37 +43,57 @@ Proof.
       apply Hd. lra.
 Qed.
 
-(** Uniqueness: a symmetry-preserving monotone C1 path method from 0 to 1 gives the
-    attributions of Integrated Gradients, for every C1 function. *)
-Theorem uniqueness n g dg :
-  (forall m, (m < n)%nat -> forall t, 0 <= t <= 1 -> is_derive (fun s => g s m) t (dg t m)) ->
-  (forall m, (m < n)%nat -> forall t, 0 <= t <= 1 -> continuous (fun s => dg s m) t) ->
-  (forall m, (m < n)%nat -> forall t, 0 <= t <= 1 -> 0 <= dg t m) ->
-  (forall m, (m < n)%nat -> g 0 m = 0) -> (forall m, (m < n)%nat -> g 1 m = 1) ->
-  (forall i j, (i < n)%nat -> (j < n)%nat -> i <> j ->
-     forall F D, on_Rn n F -> symmetric i j F -> (forall p, C1_at n F D p) ->
-     attribution D g dg i = attribution D g dg j) ->
-  forall F D, on_Rn n F -> (forall p, C1_at n F D p) ->
-  forall i, (i < n)%nat -> attribution D g dg i = IG D vone vzero i.
+(** UNIQ.monotone_canonical: a canonical family of monotone C1 paths preserves symmetry if and only if it is
+    Integrated Gradients; already its path from 0 to 1 decides. *)
+Theorem diagonal_equals_IG n c dc :
+  C1_path n c dc -> (forall m, (m < n)%nat -> c 0 m = 0) -> (forall m, (m < n)%nat -> c 1 m = 1) ->
+  (forall i j, (i < n)%nat -> (j < n)%nat -> forall t, 0 <= t <= 1 -> c t i = c t j) ->
+  equals_IG n (canonical c) (canonical_derivative dc).
 Proof.
-  intros Hder Hcont Hmono H0 H1 Hsym F D Hn HC i Hi.
-  assert (Hdiag : forall j, (j < n)%nat -> forall t, 0 <= t <= 1 -> g t j = g t i).
-  { intros j Hj. destruct (Nat.eq_dec j i) as [->|Hji]; [auto|].
-    apply (symmetric_iff_diagonal n g dg j i); auto.
-    - rewrite !H1; auto.
-    - intros F0 D0 A B C. apply (Hsym j i) with F0; auto. }
-  transitivity (RInt (fun t => D i (segment vzero vone t)) (g 0 i) (g 1 i)).
-  2:{ rewrite H0, H1 by auto. unfold IG, vone, vzero. rewrite Rminus_0_r, Rmult_1_l. reflexivity. }
-  rewrite <- (@RInt_comp R_CompleteNormedModule (fun t => D i (segment vzero vone t))
-    (fun s => g s i) (fun s => dg s i)).
-  - unfold attribution. apply RInt_ext. intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
-    match goal with |- @eq _ ?a ?b => change (@eq R a b) end.
-    unfold scal; simpl; unfold mult; simpl. rewrite Rmult_comm. f_equal.
-    apply (C1_on_Rn n F); auto. intros j Hj. unfold segment, vzero, vone. rewrite (Hdiag j Hj t) by lra.
-    rewrite Rminus_0_r, Rmult_1_r, Rplus_0_l. reflexivity.
-  - intros t Ht. apply (cont_path n (D i) (segment vzero vone)); [apply HC; auto|].
-    intros k _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). eexists. apply segment_derive.
-  - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. split; [apply Hder | apply Hcont]; auto.
+  intros Hc H0 H1 Hdiag F D x x' i Hn HC Hi. unfold attribution, canonical_derivative.
+  assert (Hcont : forall t, continuous (fun s => D i (segment x' x s)) t).
+  { intros t. apply (cont_path n (D i) (segment x' x)); [apply HC; auto|].
+    intros k _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). eexists. apply segment_derive. }
+  transitivity ((x i - x' i) * RInt (fun t => D i (segment x' x t)) (c 0 i) (c 1 i)).
+  2:{ rewrite H0, H1 by auto. reflexivity. }
+  rewrite <- (@RInt_comp R_CompleteNormedModule (fun t => D i (segment x' x t)) (fun s => c s i) (fun s => dc s i)).
+  2:{ intros t _. apply Hcont. }
+  2:{ intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. apply Hc; auto. }
+  assert (Hex : ex_RInt (fun y => scal (dc y i) (D i (segment x' x (c y i)))) 0 1).
+  { apply (@ex_RInt_continuous R_CompleteNormedModule). intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
+    apply (@continuous_mult _ R_AbsRing); [apply Hc; auto|].
+    apply (continuous_comp (fun y => c y i) (fun s => D i (segment x' x s))); auto.
+    apply (@ex_derive_continuous R_AbsRing R_NormedModule). eexists. apply Hc; auto. }
+  pose proof (@RInt_scal R_CompleteNormedModule _ 0 1 (x i - x' i) Hex) as Hsc.
+  match type of Hsc with _ = ?b => transitivity b; [rewrite <- Hsc | reflexivity] end.
+  apply RInt_ext. intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
+  match goal with |- @eq _ ?a ?b => change (@eq R a b) end.
+  unfold scal; simpl; unfold mult; simpl.
+  replace (D i (canonical c x' x t)) with (D i (segment x' x (c t i))); [ring|].
+  apply (C1_on_Rn n F); auto. intros j Hj. unfold segment, canonical. rewrite (Hdiag i j) by (auto; lra). ring.
+Qed.
+
+Theorem monotone_canonical n c dc :
+  C1_path n c dc -> monotone n dc -> (forall m, (m < n)%nat -> c 0 m = 0) -> (forall m, (m < n)%nat -> c 1 m = 1) ->
+  preserves_symmetry n (canonical c) (canonical_derivative dc) <-> equals_IG n (canonical c) (canonical_derivative dc).
+Proof.
+  intros Hc Hm H0 H1. split.
+  - intros Hsym. apply diagonal_equals_IG; auto. intros i j Hi Hj.
+    destruct (Nat.eq_dec i j) as [->|Hij]; [auto|].
+    apply (symmetric_iff_diagonal n c dc i j); auto.
+    { rewrite !H1; auto. }
+    intros F D Hn HS HC. specialize (Hsym i j F D vone vzero Hi Hj Hij eq_refl eq_refl Hn HS HC).
+    assert (E : forall k, attribution D (canonical c vzero vone) (canonical_derivative dc vzero vone) k
+                = attribution D c dc k).
+    { intros k. unfold attribution. apply RInt_ext. intros t _.
+      replace (canonical c vzero vone t) with (c t).
+      - unfold canonical_derivative, vone, vzero.
+        match goal with |- @eq _ ?a ?b => change (@eq R a b) end. ring.
+      - apply functional_extensionality. intros m. unfold canonical, vone, vzero. ring. }
+    rewrite !E in Hsym. auto.
+  - intros HIG i j F D x x' Hi Hj Hij Hx Hx' Hn HS HC.
+    rewrite !(HIG F D x x') by auto. apply (symmetry n F); auto.
+    intros t Ht. split; apply (C1_partial n F D); auto.
 Qed.
 
 Lemma product_sym : symmetric 0 1 product.
@@ -367,7 +108,7 @@ Qed.
 Lemma parabola_derive t i : is_derive (fun s => parabola s i) t (dparabola t i).
 Proof. destruct i; unfold parabola, dparabola; auto_derive; auto; ring. Qed.
 
-Lemma RInt_poly_1 : RInt (fun t => t ^ 2 * 1) 0 1 = 1 / 3.
+Lemma integral_poly_1 : RInt (fun t => t ^ 2 * 1) 0 1 = 1 / 3.
 Proof.
   apply (@is_RInt_unique R_CompleteNormedModule).
   replace (1 / 3) with (minus (1 ^ 3 / 3) (0 ^ 3 / 3)) by (unfold minus, plus, opp; simpl; field).
@@ -376,7 +117,7 @@ Proof.
   - intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto.
 Qed.
 
-Lemma RInt_poly_2 : RInt (fun t => t * (2 * t)) 0 1 = 2 / 3.
+Lemma integral_poly_2 : RInt (fun t => t * (2 * t)) 0 1 = 2 / 3.
 Proof.
   apply (@is_RInt_unique R_CompleteNormedModule).
   replace (2 / 3) with (minus (2 * 1 ^ 3 / 3) (2 * 0 ^ 3 / 3)) by (unfold minus, plus, opp; simpl; field).
@@ -385,7 +126,7 @@ Proof.
   - intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto.
 Qed.
 
-Lemma RInt_poly_3 : RInt (fun t => 0 + t * (1 - 0)) 0 1 = 1 / 2.
+Lemma integral_poly_3 : RInt (fun t => 0 + t * (1 - 0)) 0 1 = 1 / 2.
 Proof.
   apply (@is_RInt_unique R_CompleteNormedModule).
   replace (1 / 2) with (minus (1 ^ 2 / 2) (0 ^ 2 / 2)) by (unfold minus, plus, opp; simpl; field).
@@ -394,6 +135,7 @@ Proof.
   - intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto.
 Qed.
 
+(** UNIQ.t_squared *)
 Theorem parabola_breaks_symmetry :
   symmetric 0 1 product /\
   (forall z i, (i < 2)%nat -> is_partial product i z (Dproduct i z)) /\
@@ -406,7 +148,91 @@ Proof.
   split; [exact product_sym|]. split; [exact product_partial|]. split; [exact parabola_derive|].
   split; [intros [|i]; unfold parabola, vzero; simpl; ring|].
   split; [intros [|i]; unfold parabola, vone; simpl; ring|].
-  split; [exact RInt_poly_1|]. split; [exact RInt_poly_2|].
-  split; unfold IG, Dproduct, segment, vone, vzero; rewrite RInt_poly_3; ring.
+  split; [exact integral_poly_1|]. split; [exact integral_poly_2|].
+  split; unfold IG, Dproduct, segment, vone, vzero; rewrite integral_poly_3; ring.
 Qed.
 
+Lemma parabola_C1 n : C1_path n parabola dparabola.
+Proof.
+  intros i Hi t Ht. split; [apply parabola_derive|]. destruct i; unfold dparabola.
+  - apply continuous_const.
+  - apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto.
+Qed.
+
+Lemma canonical_C1 n c dc x' x : C1_path n c dc -> C1_path n (canonical c x' x) (canonical_derivative dc x' x).
+Proof.
+  intros H i Hi t Ht. destruct (H i Hi t Ht) as [H1 H2]. unfold canonical, canonical_derivative. split.
+  - replace ((x i - x' i) * dc t i) with (0 + (x i - x' i) * dc t i) by ring.
+    apply (@is_derive_plus R_AbsRing R_NormedModule); [apply (@is_derive_const R_AbsRing R_NormedModule)|].
+    apply is_derive_scal. auto.
+  - apply (@continuous_mult _ R_AbsRing); auto. apply continuous_const.
+Qed.
+
+Lemma product_C1 p : C1_at 2 product Dproduct p.
+Proof.
+  split.
+  - exists 1. split; [lra|]. intros; apply product_partial; auto.
+  - intros i Hi. destruct i as [|[|i]]; try lia; unfold Dproduct; apply cont_at_coord; lia.
+Qed.
+
+(** UNIQ.not_without_canonicity: monotone C1 paths between any two points that preserve symmetry and are not
+    Integrated Gradients. *)
+Theorem not_without_canonicity :
+  (forall x' x, C1_path 2 (patched x' x) (dpatched x' x)) /\
+  (forall x' x i, patched x' x 0 i = x' i /\ patched x' x 1 i = x i) /\
+  (forall x' x t i, 0 <= t <= 1 -> 0 <= (x i - x' i) * dpatched x' x t i) /\
+  preserves_symmetry 2 patched dpatched /\ ~ equals_IG 2 patched dpatched.
+Proof.
+  split; [|split; [|split; [|split]]].
+  - intros x' x. unfold patched, dpatched.
+    destruct (Req_EM_T (x 0%nat) (x 1%nat)); [destruct (Req_EM_T (x' 0%nat) (x' 1%nat))|].
+    + apply segment_C1.
+    + apply (canonical_C1 2 parabola dparabola). apply parabola_C1.
+    + apply (canonical_C1 2 parabola dparabola). apply parabola_C1.
+  - intros x' x i. unfold patched.
+    destruct (Req_EM_T (x 0%nat) (x 1%nat)); [destruct (Req_EM_T (x' 0%nat) (x' 1%nat))|];
+    unfold segment, canonical, parabola; destruct i; split; ring.
+  - intros x' x t i Ht. unfold dpatched.
+    destruct (Req_EM_T (x 0%nat) (x 1%nat)); [destruct (Req_EM_T (x' 0%nat) (x' 1%nat))|].
+    + apply Rle_0_sqr.
+    + unfold canonical_derivative. rewrite <- Rmult_assoc. apply Rmult_le_pos; [apply Rle_0_sqr|].
+      unfold dparabola. destruct i; lra.
+    + unfold canonical_derivative. rewrite <- Rmult_assoc. apply Rmult_le_pos; [apply Rle_0_sqr|].
+      unfold dparabola. destruct i; lra.
+  - intros i j F D x x' Hi Hj Hij Hx Hx' Hn HS HC.
+    assert (E : x 0%nat = x 1%nat /\ x' 0%nat = x' 1%nat).
+    { destruct i as [|[|i]], j as [|[|j]]; try lia; auto. }
+    unfold patched, dpatched.
+    destruct (Req_EM_T (x 0%nat) (x 1%nat)) as [E1|]; [|tauto].
+    destruct (Req_EM_T (x' 0%nat) (x' 1%nat)) as [E2|]; [|tauto].
+    assert (A : forall k, (k < 2)%nat -> attribution D (fun t => segment x' x t) (fun _ i => x i - x' i) k = IG D x x' k).
+    { intros k Hk. apply attribution_segment. apply (C1_segment_integrable 2 F); auto. }
+    rewrite !A by auto. apply (symmetry 2 F); auto. intros t Ht. split; apply (C1_partial 2 F); auto.
+  - intros H.
+    set (x := fun i : nat => match i with O => 1 | _ => 2 end).
+    specialize (H product Dproduct x vzero 0%nat). unfold patched, dpatched in H.
+    destruct (Req_EM_T (x 0%nat) (x 1%nat)) as [E|_]; [unfold x in E; lra|].
+    assert (E : attribution Dproduct (fun t => canonical parabola vzero x t)
+      (fun t => canonical_derivative dparabola vzero x t) 0 = 2 / 3).
+    { apply (@is_RInt_unique R_CompleteNormedModule).
+      apply is_RInt_ext with (fun t => 2 * t ^ 2).
+      - intros t _. unfold canonical, canonical_derivative, parabola, dparabola, Dproduct, vzero, x.
+        match goal with |- @eq _ ?u ?v => change (@eq R u v) end. ring.
+      - replace (2 / 3) with (minus (2 * 1 ^ 3 / 3) (2 * 0 ^ 3 / 3)) by (unfold minus, plus, opp; simpl; field).
+        apply (@is_RInt_derive R_CompleteNormedModule (fun t => 2 * t ^ 3 / 3)).
+        + intros t _. auto_derive; auto; field.
+        + intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto. }
+    assert (I : IG Dproduct x vzero 0 = 1).
+    { unfold IG, x, vzero, Dproduct, segment. rewrite Rminus_0_r, Rmult_1_l.
+      apply (@is_RInt_unique R_CompleteNormedModule).
+      apply is_RInt_ext with (fun t => 2 * t).
+      - intros t _. match goal with |- @eq _ ?u ?v => change (@eq R u v) end. ring.
+      - replace 1 with (minus (1 ^ 2) (0 ^ 2)) at 2 by (unfold minus, plus, opp; simpl; ring).
+        apply (@is_RInt_derive R_CompleteNormedModule (fun t => t ^ 2)).
+        + intros t _. auto_derive; auto; ring.
+        + intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto. }
+    assert (Hn : on_Rn 2 product).
+    { intros y z Hyz. unfold product. rewrite !Hyz by lia. reflexivity. }
+    specialize (H Hn product_C1 ltac:(lia)). rewrite I in H.
+    match type of H with ?l = _ => replace l with (2 / 3) in H end; lra.
+Qed.
