@@ -77,6 +77,19 @@ Proof.
   eexists. apply sum_is_RInt; auto.
 Qed.
 
+(** PATH.completeness.piecewise: finitely many breakpoints, one-sided limits. *)
+Theorem completeness_piecewise n F D g dg breaks :
+  (forall t, 0 <= t <= 1 -> continuous (fun s => F (g s)) t) ->
+  (forall t, 0 < t < 1 -> ~ In t breaks ->
+     is_derive (fun s => F (g s)) t (sumR n (fun i => D i (g t) * dg t i))) ->
+  (forall i, (i < n)%nat -> piecewise_continuous breaks (fun t => D i (g t) * dg t i)) ->
+  sumR n (attribution D g dg) = F (g 1) - F (g 0).
+Proof.
+  intros Hc Hd Hp. apply (completeness_path n F D g dg (fun t => In t breaks)); auto.
+  - apply countable_list.
+  - intros i Hi. destruct (Hp i Hi) as (H1 & H2 & H3). apply (integrable_pieces _ breaks); auto; lra.
+Qed.
+
 (** PATH.completeness.smooth: C1 functions are complete on every C1 path. *)
 Theorem completeness_smooth n F D g dg :
   on_Rn n F -> (forall t, 0 <= t <= 1 -> C1_at n F D (g t)) -> C1_path n g dg ->

@@ -3,7 +3,7 @@
     The mean value inequality holds with countably many exceptions, because each value between 0 and a too large
     increment would be taken at an exceptional point.  The fundamental theorem for a Riemann-integrable derivative
     follows from tagged sums. *)
-From Coq Require Import Reals Lra Lia Arith Classical Cantor.
+From Coq Require Import Reals Lra Lia Arith List Classical Cantor.
 From mathcomp Require seq.
 From Coquelicot Require Import Coquelicot.
 From IgProps Require Import Spec.
@@ -256,4 +256,73 @@ Proof.
   - unfold cell. rewrite !cancel_of_to. intros s [Hs Es]. apply Hiso; [|congruence].
     apply Rabs_lt_between. assert (-1 < (s - t) * INR (S q) < 1) by lra.
     split; apply (Rmult_lt_reg_r (INR (S q))); auto; lra.
+Qed.
+
+(** A function that is continuous between breakpoints, with one-sided limits, is integrable. *)
+Lemma integrable_open (f : R -> R) (a b va vb : R) : a < b -> (forall t, a < t < b -> continuous f t) ->
+  filterlim f (at_right a) (locally va) -> filterlim f (at_left b) (locally vb) -> ex_RInt f a b.
+Proof.
+  intros Hab Hc Ha Hb.
+  set (h := fun t => if Rle_dec t a then va else if Rle_dec b t then vb else f t).
+  assert (Hin : forall t, a < t < b -> h t = f t).
+  { intros t Ht. unfold h. destruct (Rle_dec t a); [lra|]. destruct (Rle_dec b t); [lra | reflexivity]. }
+  apply (ex_RInt_ext h).
+  { intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. auto. }
+  apply (@ex_RInt_continuous R_CompleteNormedModule). intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
+  destruct (Req_dec t a) as [->|Hta]; [|destruct (Req_dec t b) as [->|Htb]].
+  - apply continuity_pt_filterlim. intros eps Heps.
+    destruct (proj1 (filterlim_locally _ _) Ha (mkposreal eps Heps)) as [d Hd].
+    exists (Rmin d (b - a)). split; [apply Rmin_pos; [apply cond_pos | lra]|].
+    intros s [_ Hs]. unfold dist in *; simpl in *; unfold R_dist in *.
+    pose proof (Rmin_l d (b - a)). pose proof (Rmin_r d (b - a)).
+    assert (E : h a = va) by (unfold h; destruct (Rle_dec a a); lra). rewrite E.
+    destruct (Rle_dec s a) as [Hsa|Hsa].
+    + unfold h. destruct (Rle_dec s a); [|lra]. rewrite Rminus_eq_0, Rabs_R0. lra.
+    + rewrite Hin by (apply Rabs_lt_between in Hs; lra). apply (Hd s); [|lra].
+      unfold ball; simpl; unfold AbsRing_ball, abs, minus, plus, opp; simpl.
+      replace (s + - a) with (s - a) by ring. lra.
+  - apply continuity_pt_filterlim. intros eps Heps.
+    destruct (proj1 (filterlim_locally _ _) Hb (mkposreal eps Heps)) as [d Hd].
+    exists (Rmin d (b - a)). split; [apply Rmin_pos; [apply cond_pos | lra]|].
+    intros s [_ Hs]. unfold dist in *; simpl in *; unfold R_dist in *.
+    pose proof (Rmin_l d (b - a)). pose proof (Rmin_r d (b - a)).
+    assert (E : h b = vb) by (unfold h; destruct (Rle_dec b a); [lra|]; destruct (Rle_dec b b); lra). rewrite E.
+    destruct (Rle_dec b s) as [Hsa|Hsa].
+    + unfold h. destruct (Rle_dec s a); [lra|]. destruct (Rle_dec b s); [|lra]. rewrite Rminus_eq_0, Rabs_R0. lra.
+    + rewrite Hin by (apply Rabs_lt_between in Hs; lra). apply (Hd s); [|lra].
+      unfold ball; simpl; unfold AbsRing_ball, abs, minus, plus, opp; simpl.
+      replace (s + - b) with (s - b) by ring. lra.
+  - apply (continuous_ext_loc h f t).
+    + exists (mkposreal (Rmin (t - a) (b - t)) ltac:(apply Rmin_pos; lra)). intros s Hs.
+      unfold ball in Hs; simpl in Hs; unfold AbsRing_ball, abs, minus, plus, opp in Hs; simpl in Hs.
+      apply Rabs_lt_between in Hs. pose proof (Rmin_l (t - a) (b - t)). pose proof (Rmin_r (t - a) (b - t)).
+      symmetry. apply Hin. lra.
+    + apply Hc. lra.
+Qed.
+
+Lemma integrable_pieces (f : R -> R) (l : list R) : forall a b : R, a <= b ->
+  (forall t, a < t < b -> ~ In t l -> continuous f t) ->
+  (forall t, a <= t < b -> exists v, filterlim f (at_right t) (locally v)) ->
+  (forall t, a < t <= b -> exists v, filterlim f (at_left t) (locally v)) -> ex_RInt f a b.
+Proof.
+  induction l as [|c l IH]; intros a b Hab Hc Hr Hl.
+  - destruct Hab as [Hab| ->]; [|apply (@ex_RInt_point R_NormedModule)].
+    destruct (Hr a ltac:(lra)) as [va Ha]. destruct (Hl b ltac:(lra)) as [vb Hb].
+    apply (integrable_open f a b va vb); auto.
+  - destruct (Rlt_dec a c) as [Hac|Hac]; [destruct (Rlt_dec c b) as [Hcb|Hcb]|].
+    + apply (@ex_RInt_Chasles R_NormedModule) with c; apply IH; try lra.
+      * intros t Ht Hin. apply Hc; [lra|]. intros [->|K]; [lra|auto].
+      * intros t Ht. apply Hr. lra.
+      * intros t Ht. apply Hl. lra.
+      * intros t Ht Hin. apply Hc; [lra|]. intros [->|K]; [lra|auto].
+      * intros t Ht. apply Hr. lra.
+      * intros t Ht. apply Hl. lra.
+    + apply IH; auto. intros t Ht Hin. apply Hc; auto. intros [->|K]; [lra|auto].
+    + apply IH; auto. intros t Ht Hin. apply Hc; auto. intros [->|K]; [lra|auto].
+Qed.
+
+Lemma countable_list l : countable (fun t => In t l).
+Proof.
+  induction l as [|c l IH]; [exists (fun _ => 0); intros t []|].
+  destruct (countable_or _ _ (countable_one c) IH) as [e He]. exists e. intros t [->|H]; apply He; auto.
 Qed.

@@ -65,21 +65,26 @@ Proof.
   - rewrite Rmult_comm. apply (is_derive_comp f phi); auto.
 Qed.
 
+Lemma kink_derive l r c0 u : u <> 0 -> is_derive (kink l r) u (slope l r c0 u).
+Proof.
+  intros Hu. unfold slope.
+  destruct (Rlt_dec u 0) as [H|H]; [|destruct (Rlt_dec 0 u) as [H'|H']; [|lra]].
+  + apply (is_derive_ext_loc (fun s => l * s)).
+    * exists (mkposreal (- u) ltac:(lra)). intros s Hs.
+      unfold ball in Hs; simpl in Hs; unfold AbsRing_ball, abs, minus, plus, opp in Hs; simpl in Hs.
+      apply Rabs_lt_between in Hs. unfold kink. destruct (Rlt_dec s 0); [reflexivity | lra].
+    * auto_derive; auto; ring.
+  + apply (is_derive_ext_loc (fun s => r * s)).
+    * exists (mkposreal u H'). intros s Hs.
+      unfold ball in Hs; simpl in Hs; unfold AbsRing_ball, abs, minus, plus, opp in Hs; simpl in Hs.
+      apply Rabs_lt_between in Hs. unfold kink. destruct (Rlt_dec s 0); [lra | reflexivity].
+    * auto_derive; auto; ring.
+Qed.
+
 Lemma activation_kink l r c0 : activation (kink l r) (slope l r c0).
 Proof.
   split.
-  - exists (fun u => u = 0). split; [apply countable_one|]. intros u Hu. unfold slope.
-    destruct (Rlt_dec u 0) as [H|H]; [|destruct (Rlt_dec 0 u) as [H'|H']; [|lra]].
-    + apply (is_derive_ext_loc (fun s => l * s)).
-      * exists (mkposreal (- u) ltac:(lra)). intros s Hs.
-        unfold ball in Hs; simpl in Hs; unfold AbsRing_ball, abs, minus, plus, opp in Hs; simpl in Hs.
-        apply Rabs_lt_between in Hs. unfold kink. destruct (Rlt_dec s 0); [reflexivity | lra].
-      * auto_derive; auto; ring.
-    + apply (is_derive_ext_loc (fun s => r * s)).
-      * exists (mkposreal u H'). intros s Hs.
-        unfold ball in Hs; simpl in Hs; unfold AbsRing_ball, abs, minus, plus, opp in Hs; simpl in Hs.
-        apply Rabs_lt_between in Hs. unfold kink. destruct (Rlt_dec s 0); [lra | reflexivity].
-      * auto_derive; auto; ring.
+  - exists (fun u => u = 0). split; [apply countable_one|]. intros u Hu. apply kink_derive. auto.
   - intros u. exists (Rabs l + Rabs r), 1. split; [lra|]. intros v _. unfold kink.
     assert (P : forall c w, Rabs (c * w) = Rabs c * Rabs w) by (intros; apply Rabs_mult).
     pose proof (Rabs_pos l). pose proof (Rabs_pos r). pose proof (Rabs_pos (v - u)).
@@ -216,4 +221,35 @@ Proof.
   - destruct He. rewrite IHe1, IHe2; auto.
   - destruct He. rewrite IHe; auto.
   - destruct He. rewrite IHe1, IHe2; auto.
+Qed.
+
+Lemma eval_ext e y z : (forall k, y k = z k) -> eval e y = eval e z.
+Proof. intros H. induction e; simpl; congruence. Qed.
+
+(** Where nothing sits at a kink, automatic differentiation returns the partial derivative. *)
+Theorem grad_is_partial e i z : no_kink e z -> is_partial (eval e) i z (grad e i z).
+Proof.
+  unfold is_partial. induction e; intros H; cbn [eval grad no_kink] in *.
+  - unfold upd. destruct (Nat.eqb_spec k i).
+    + apply (@is_derive_id R_AbsRing).
+    + apply (@is_derive_const R_AbsRing R_NormedModule).
+  - apply (@is_derive_const R_AbsRing R_NormedModule).
+  - destruct H. apply (@is_derive_plus R_AbsRing R_NormedModule); auto.
+  - apply is_derive_scal; auto.
+  - destruct H as [H1 H2].
+    pose proof (@is_derive_mult R_AbsRing _ _ _ _ _ (IHe1 H1) (IHe2 H2) Rmult_comm) as K. cbv beta in K.
+    rewrite (eval_ext e1 (upd z i (z i)) z), (eval_ext e2 (upd z i (z i)) z) in K by (apply upd_self). exact K.
+  - destruct H as [H1 H2]. rewrite Rmult_comm.
+    apply (is_derive_comp f (fun s => eval e (upd z i s))); auto.
+    rewrite (eval_ext e (upd z i (z i)) z) by (apply upd_self). exact H2.
+  - destruct H as (H1 & H2 & H3). specialize (IHe1 H1). specialize (IHe2 H2).
+    apply (is_derive_ext (fun s => eval e2 (upd z i s) + kink 0 1 (eval e1 (upd z i s) - eval e2 (upd z i s)))).
+    { intros s. rewrite max_as_kink. reflexivity. }
+    replace (slope 0 1 w (eval e1 z - eval e2 z) * grad e1 i z + (1 - slope 0 1 w (eval e1 z - eval e2 z)) * grad e2 i z)
+      with (grad e2 i z + (grad e1 i z - grad e2 i z) * slope 0 1 w (eval e1 z - eval e2 z)) by ring.
+    apply (@is_derive_plus R_AbsRing R_NormedModule); auto.
+    apply (is_derive_comp (kink 0 1) (fun s => eval e1 (upd z i s) - eval e2 (upd z i s))).
+    + rewrite (eval_ext e1 (upd z i (z i)) z), (eval_ext e2 (upd z i (z i)) z) by (apply upd_self).
+      apply kink_derive. lra.
+    + apply (@is_derive_minus R_AbsRing R_NormedModule); auto.
 Qed.

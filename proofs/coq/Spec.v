@@ -4,7 +4,7 @@
     named beside each one.  Integrals are Riemann integrals (Coquelicot's RInt; ex_RInt says that one exists).
     A function F comes with its gradient D: [D i z] is the value used for the i-th partial derivative at z.
     That D is the derivative is always an explicit premise, never part of a definition. *)
-From Coq Require Import Reals Arith.
+From Coq Require Import Reals Arith List.
 From Coquelicot Require Import Coquelicot.
 Open Scope R_scope.
 
@@ -72,6 +72,12 @@ Definition path_off (n : nat) (E : R -> Prop) (g dg : R -> point) : Prop :=
   countable E /\ forall i, (i < n)%nat ->
     (forall t, 0 <= t <= 1 -> continuous (fun s => g s i) t) /\
     (forall t, 0 < t < 1 -> ~ E t -> is_derive (fun s => g s i) t (dg t i)).
+
+(** f is continuous between the breakpoints, with one-sided limits everywhere in [0,1]. *)
+Definition piecewise_continuous (breaks : list R) (f : R -> R) : Prop :=
+  (forall t, 0 < t < 1 -> ~ In t breaks -> continuous f t) /\
+  (forall t, 0 <= t < 1 -> exists v, filterlim f (at_right t) (locally v)) /\
+  (forall t, 0 < t <= 1 -> exists v, filterlim f (at_left t) (locally v)).
 
 (** No coordinate of the path with derivative dg ever decreases. *)
 Definition monotone (n : nat) (dg : R -> point) : Prop :=
