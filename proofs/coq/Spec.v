@@ -386,3 +386,16 @@ Fixpoint best (objective : point -> R) (b0 : point) (candidate : nat -> point) (
 (** The search's objective: distance from uniform and mean squared distance from the start, weighed by lambda. *)
 Definition search_objective (n : nat) (lambda : R) (distance : point -> R) (b0 b : point) : R :=
   (1 - lambda) * distance b + lambda * (sumR n (fun i => (b i - b0 i) ^ 2) / INR n).
+
+(** * Exact values (theory.md, section 9) *)
+
+Definition rational (r : R) : Prop := exists (p : Z) (q : positive), r = IZR p / IZR (Zpos q).
+(** The program is a polynomial with rational coefficients. *)
+Fixpoint rational_polynomial (e : net) : Prop :=
+  match e with
+  | Var _ => True
+  | Cst c => rational c
+  | Plus a b | Times a b => rational_polynomial a /\ rational_polynomial b
+  | Scal c a => rational c /\ rational_polynomial a
+  | Act _ _ _ | Max _ _ _ => False
+  end.
