@@ -282,3 +282,22 @@ Proof.
   exact K.
 Qed.
 End Path.
+
+(** UNIQ.single_neuron *)
+Theorem single_neuron n g dg i j :
+  i <> j -> (i < n)%nat -> (j < n)%nat -> C1_path n g dg -> monotone n dg -> g 1 i = g 1 j ->
+  (forall k c, 0 < k -> attribution (Dneuron i j k c) g dg i = attribution (Dneuron i j k c) g dg j) ->
+  forall t, 0 <= t <= 1 -> g t i = g t j.
+Proof.
+  intros Hij Hi Hj Hg Hm Hend. apply neurons_force_diagonal; auto.
+  - intros m [->| ->] t Ht; apply Hg; auto.
+  - intros m [->| ->] t Ht; apply Hg; auto.
+  - intros m [->| ->] t Ht; apply Hm; auto.
+Qed.
+
+Theorem neuron_is_symmetric n i j k c p :
+  i <> j -> (i < n)%nat -> (j < n)%nat ->
+  on_Rn n (neuron i j k c) /\ symmetric i j (neuron i j k c) /\ C1_at n (neuron i j k c) (Dneuron i j k c) p.
+Proof.
+  intros. split; [apply neuron_Rn; auto|]. split; [apply neuron_sym | apply neuron_C1; auto].
+Qed.
