@@ -362,6 +362,35 @@ Definition pooled_score (K P : nat) (b : R) (c : nat -> R) (A : layer) : R :=
 (** A with the value at channel k, position p replaced by s. *)
 Definition upd_layer (A : layer) (k p : nat) (s : R) : layer := fun k' => if Nat.eqb k' k then upd (A k') p s else A k'.
 
+(** * Layer integrals (theory.md, section 5) *)
+
+(** The trajectory t -> h(g(t)) of a layer of channels h k with gradients Dh k along a path in n inputs, and its
+    derivative by the chain rule. *)
+Definition trajectory (h : nat -> point -> R) (g : R -> point) (t : R) : point := fun k => h k (g t).
+Definition trajectory_derivative (n : nat) (Dh : nat -> nat -> point -> R) (g dg : R -> point) (t : R) : point :=
+  fun k => sumR n (fun i => Dh k i (g t) * dg t i).
+(** RSI_k: the integral of the k-th derivative Ds k of the head along the trajectory, against channel k. *)
+Definition RSI (n : nat) (Ds : nat -> point -> R) (h : nat -> point -> R) (Dh : nat -> nat -> point -> R)
+    (g dg : R -> point) (k : nat) : R :=
+  attribution Ds (trajectory h g) (trajectory_derivative n Dh g dg) k.
+(** layer-ig: the straight path in layer space, from h(x') to h(x). *)
+Definition layer_IG (Ds : nat -> point -> R) (h : nat -> point -> R) (x x' : point) (k : nat) : R :=
+  IG Ds (fun k => h k x) (fun k => h k x') k.
+(** The input as a layer: channel k is coordinate k. *)
+Definition input_layer (k : nat) (z : point) : R := z k.
+Definition input_layer_grad (k i : nat) (z : point) : R := if Nat.eqb k i then 1 else 0.
+(** Two channels of one input z_0: z_0 and its square. *)
+Definition square_layer (k : nat) (z : point) : R := match k with O => z 0%nat | _ => z 0%nat ^ 2 end.
+Definition square_layer_grad (k i : nat) (z : point) : R :=
+  match i with O => match k with O => 1 | _ => 2 * z 0%nat end | _ => 0 end.
+(** A layer of m channels and, beside it, the n coordinates that bypass it. *)
+Definition beside (m : nat) (h : nat -> point -> R) (k : nat) (z : point) : R :=
+  if Nat.ltb k m then h k z else z (k - m)%nat.
+Definition beside_grad (m : nat) (Dh : nat -> nat -> point -> R) (k i : nat) (z : point) : R :=
+  if Nat.ltb k m then Dh k i z else if Nat.eqb (k - m) i then 1 else 0.
+(** Every gradient of the head rectified before the integration. *)
+Definition rectified (Ds : nat -> point -> R) (k : nat) (z : point) : R := relu (Ds k z).
+
 (** * Softmax scores and baselines (theory.md, sections 7 and 8) *)
 
 (** The sum over the classes j < n other than c. *)
