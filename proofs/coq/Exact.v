@@ -1,7 +1,7 @@
 (** Which formulas for attributions are exact at every number of cells? *)
 From Coq Require Import Reals Lra Lia Arith.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus Sums.
+From IgProps Require Import Spec Calculus Sums PiecewiseLinear.
 Open Scope R_scope.
 
 Lemma divided_difference_exact f df u v : divided_difference f df u v * (v - u) = f v - f u.
@@ -254,3 +254,35 @@ Proof.
   apply rational_mult; auto. apply rational_minus; auto.
 Qed.
 End Polynomial.
+
+(** The premise of the exact formula holds for every piecewise-linear network. *)
+Lemma pieces_partition Q a b : pieces Q a b -> exists K t, t O = a /\ t K = b /\
+  forall k, (k < K)%nat -> t k < t (S k) /\ Q (t k) (t (S k)).
+Proof.
+  induction 1 as [a b Hab H|a b c _ (K1 & t1 & A0 & A1 & A2) _ (K2 & t2 & B0 & B1 & B2)].
+  - exists 1%nat, (fun k => match k with O => a | _ => b end). split; [auto|split; [auto|]].
+    intros k Hk. replace k with O by lia. auto.
+  - exists (K1 + K2)%nat, (fun k => if Nat.leb k K1 then t1 k else t2 (k - K1)%nat).
+    assert (L : forall k, (k <= K1)%nat -> (if Nat.leb k K1 then t1 k else t2 (k - K1)%nat) = t1 k).
+    { intros k Hk. rewrite (proj2 (Nat.leb_le k K1)) by auto. reflexivity. }
+    assert (U : forall k, (if Nat.leb (K1 + k) K1 then t1 (K1 + k)%nat else t2 (K1 + k - K1)%nat) = t2 k).
+    { intros k. destruct (Nat.leb_spec (K1 + k) K1).
+      - assert (k = O) as -> by lia. rewrite Nat.add_0_r, A1, B0. reflexivity.
+      - f_equal. lia. }
+    split; [rewrite L; auto; lia|]. split; [rewrite U; auto|].
+    intros k Hk. destruct (lt_dec k K1) as [Hlt|Hge].
+    + rewrite !L by lia. auto.
+    + replace k with (K1 + (k - K1))%nat by lia. rewrite <- Nat.add_succ_r, !U. apply B2. lia.
+Qed.
+
+Theorem exact_network n e x x' : piecewise_linear n e -> exists K t,
+  t O = 0 /\ t K = 1 /\ (forall k, (k < K)%nat -> t k < t (S k)) /\
+  forall i, (i < n)%nat ->
+    IG (grad e) x x' i = (x i - x' i) * sumR K (fun k => (t (S k) - t k) * grad e i (segment x' x ((t k + t (S k)) / 2))).
+Proof.
+  intros He. destruct (pieces_partition _ _ _ (net_pieces n x x' e 0 1 He Rlt_0_1)) as (K & t & H0 & H1 & H2).
+  exists K, t. split; [auto|split; [auto|split; [intros k Hk; apply H2; auto|]]]. intros i Hi.
+  apply exact_piecewise_linear; auto.
+  - intros k Hk. left. apply H2; auto.
+  - intros k Hk s Hs. destruct (H2 k Hk) as (Hlt & m & c & G & _ & HG). rewrite !HG; auto. lra.
+Qed.
