@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from ig_props.commands import catalogue
+
 ROOT = Path(__file__).parents[1]
 COQ = ROOT / "proofs" / "coq"
 
@@ -196,3 +198,23 @@ def test_every_claim_that_theory_states_is_proved_or_has_a_reason() -> None:
     listed = {t.claim for t in theorems} | unproved.keys()
     mathematical = {c.id for c in claims().values() if not c.id.startswith(("CODE.", "CERT."))}
     assert mathematical <= listed
+
+
+def test_explain_shows_the_exact_statement_of_a_proved_claim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = tmp_path / "result.json"
+    monkeypatch.setattr(catalogue, "KERNEL", written)
+    assert catalogue._kernel_checked("IG.reversal") == []
+    theorem = {
+        "theorem": "back",
+        "file": "A.v",
+        "reads": "It negates.",
+        "statement": "f = - g",
+        "axioms": ["M.classic"],
+    }
+    written.write_text(json.dumps({"claims": {"IG.reversal": [theorem]}, "unproved": {"QUAD.order": "observed only"}}))
+    assert catalogue._kernel_checked("IG.reversal") == [
+        ("Coq", "It negates.\nback in A.v, from classic:"),
+        ("", "f = - g"),
+    ]
+    assert catalogue._kernel_checked("QUAD.order") == [("not in Coq", "observed only")]
+    assert catalogue._kernel_checked("CODE.dtype") == []

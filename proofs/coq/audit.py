@@ -65,6 +65,25 @@ class Theorem:
     name: str
     statement: str
     reads: str
+    no_instance: str = ""
+    """Why no instance is needed; empty where there is one."""
+
+    @property
+    def has_premises(self) -> bool:
+        """Whether an arrow is left when the binders are taken away."""
+        return "->" in re.sub(r"\([\w' ]+ : [^()]*\)", "", self.statement)
+
+
+def without_instance(folder: Path, theorems: list[Theorem]) -> list[Theorem]:
+    """The theorems with premises of which no `Example <name>_instance` in a file of instances is proved by them."""
+    proofs = {}
+    for path in folder.glob("*Instances.v"):
+        proofs |= dict(re.findall(r"^Example (\w+)_instance\b.*?^Proof\.(.*?)Qed\.", path.read_text(), re.S | re.M))
+    return [
+        t
+        for t in theorems
+        if t.has_premises and not t.no_instance and not re.search(rf"\b{t.name}\b", proofs.get(t.name, ""))
+    ]
 
 
 def table(folder: Path) -> tuple[list[Theorem], dict[str, str]]:
