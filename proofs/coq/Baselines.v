@@ -97,13 +97,15 @@ Proof.
   intros k Hk. rewrite (Hn k Hk y z H). reflexivity.
 Qed.
 
-Lemma probability_cont c p : (c < m)%nat -> (forall j, (j < m)%nat -> cont_at n (Z j) p) -> cont_at n (probability m Z c) p.
+Lemma probability_cont c p : (c < m)%nat -> (forall j, (j < m)%nat -> cont_at n (Z j) p) ->
+    cont_at n (probability m Z c) p.
 Proof.
   intros Hc HZ. unfold probability, softmax, Rdiv.
   assert (HE : forall j, (j < m)%nat -> cont_at n (fun z => exp (Z j z)) p).
   { intros j Hj. apply (cont_comp n (Z j) exp); auto. apply derivable_continuous_pt, derivable_pt_exp. }
   apply (cont_mult n (fun z => exp (Z c z)) (fun z => / sumR m (fun k => exp (Z k z)))); auto.
-  apply (cont_comp n (fun z => sumR m (fun k => exp (Z k z))) Rinv); [apply (cont_sum n m (fun k z => exp (Z k z))); auto|].
+  apply (cont_comp n (fun z => sumR m (fun k => exp (Z k z))) Rinv); [apply (cont_sum n m (fun k z => exp (Z k z)));
+      auto|].
   apply continuity_pt_filterlim. apply (@ex_derive_continuous R_AbsRing R_NormedModule Rinv).
   pose proof (sum_exp_pos m (fun k => Z k p) ltac:(lia)). auto_derive. lra.
 Qed.
@@ -112,7 +114,8 @@ Lemma probability_C1 c p : (c < m)%nat -> (forall j, (j < m)%nat -> C1_at n (Z j
   C1_at n (probability m Z c) (probability_grad m Z DZ c) p.
 Proof.
   intros Hc HC. split.
-  - destruct (common_radius m (fun j r => forall z, near n r p z -> forall i, (i < n)%nat -> is_partial (Z j) i z (DZ j i z)))
+  - destruct (common_radius m (fun j r => forall z, near n r p z -> forall i, (i < n)%nat ->
+      is_partial (Z j) i z (DZ j i z)))
       as (r & Hr & K).
     { intros j d d' H Hd z Hz. apply H. intros i Hi. specialize (Hz i Hi). lra. }
     { intros j Hj. apply HC; auto. }
@@ -121,7 +124,8 @@ Proof.
     assert (HZ : forall j, (j < m)%nat -> cont_at n (Z j) p) by (intros; eapply C1_continuous; eauto).
     assert (HD : forall j, (j < m)%nat -> cont_at n (DZ j i) p) by (intros j Hj; apply (HC j Hj); auto).
     apply (cont_mult n (probability m Z c)
-      (fun z => sum_others m c (fun j => probability m Z j z * (DZ c i z - DZ j i z)))); [apply probability_cont; auto|].
+      (fun z => sum_others m c (fun j => probability m Z j z * (DZ c i z - DZ j i z)))); [apply probability_cont;
+          auto|].
     apply (cont_sum n m (fun j z => if Nat.eqb j c then 0 else probability m Z j z * (DZ c i z - DZ j i z))).
     intros j Hj. destruct (Nat.eqb j c); [apply cont_const|].
     apply (cont_mult n (probability m Z j) (fun z => DZ c i z - DZ j i z)); [apply probability_cont; auto|].
@@ -129,6 +133,7 @@ Proof.
     apply (cont_comp n (DZ j i) Ropp); auto. apply continuity_pt_opp, derivable_continuous_pt, derivable_pt_id.
 Qed.
 
+(** BASE.uniform *)
 Theorem uniform_baseline x x' c : (c < m)%nat ->
   (forall t, 0 <= t <= 1 -> forall j, (j < m)%nat -> C1_at n (Z j) (DZ j) (segment x' x t)) ->
   probability m Z c x' = 1 / INR m ->
@@ -142,7 +147,8 @@ Qed.
 Lemma probability_grad_sum i z : sumR m (fun c => probability_grad m Z DZ c i z) = 0.
 Proof.
   set (y := fun j => probability m Z j z). set (a := fun j => DZ j i z).
-  assert (E : sumR m (fun c => probability_grad m Z DZ c i z) = sumR m (fun c => sumR m (fun j => y c * y j * (a c - a j)))).
+  assert (E : sumR m (fun c => probability_grad m Z DZ c i z) =
+      sumR m (fun c => sumR m (fun j => y c * y j * (a c - a j)))).
   { apply sumR_ext. intros c Hc. unfold probability_grad. fold (y c) (a c).
     pose proof (sum_others_plus m c (fun j => y j * (a c - a j)) Hc) as K. cbv beta in K.
     rewrite Rminus_eq_0, Rmult_0_r, Rplus_0_r in K. unfold y, a in *. rewrite K, <- sumR_scal.
@@ -155,13 +161,14 @@ Proof.
   rewrite sumR_scal in S. lra.
 Qed.
 
-(** Whatever the baseline. *)
+(** BASE.uniform: Whatever the baseline. *)
 Theorem classes_vanish x x' i :
   (forall c, (c < m)%nat -> ex_RInt (fun t => probability_grad m Z DZ c i (segment x' x t)) 0 1) ->
   sumR m (fun c => IG (probability_grad m Z DZ c) x x' i) = 0.
 Proof.
   intros Hex. unfold IG. rewrite sumR_scal.
-  assert (E : sumR m (fun c => RInt (fun t => probability_grad m Z DZ c i (segment x' x t)) 0 1) = 0); [|rewrite E; ring].
+  assert (E : sumR m (fun c => RInt (fun t => probability_grad m Z DZ c i (segment x' x t)) 0 1) = 0); [|rewrite E;
+      ring].
   rewrite <- (@is_RInt_unique R_CompleteNormedModule _ _ _ _
     (is_RInt_sumR m (fun c t => probability_grad m Z DZ c i (segment x' x t)) _ 0 1
       (fun c Hc => @RInt_correct R_CompleteNormedModule _ _ _ (Hex c Hc)))).
@@ -170,7 +177,7 @@ Proof.
 Qed.
 End Softmax.
 
-(** Any attribution that is complete for every class. *)
+(** BASE.uniform: Any attribution that is complete for every class. *)
 Theorem uniform_complete n m (A : nat -> nat -> R) (y : nat -> point -> R) x x' :
   (0 < m)%nat -> (forall z, sumR m (fun c => y c z) = 1) ->
   (forall c, (c < m)%nat -> sumR n (A c) = y c x - y c x') ->
@@ -182,6 +189,7 @@ Proof.
   - rewrite (sumR_ext m _ (fun c => y c x - y c x')) by auto. rewrite sumR_minus, !Hy. ring.
 Qed.
 
+(** BASE.search *)
 Theorem search_keeps_best objective b0 candidate k :
   objective (best objective b0 candidate k) <= objective b0 /\
   forall j, (j < k)%nat -> objective (best objective b0 candidate k) <= objective (candidate j).
@@ -193,6 +201,7 @@ Proof.
   - split; [lra|]. intros j Hj. destruct (Nat.eq_dec j k) as [->|Hn]; [lra|]. apply IH2. lia.
 Qed.
 
+(** BASE.search *)
 Theorem search_stays_inside (inside : point -> Prop) objective b0 candidate k :
   inside b0 -> (forall j, (j < k)%nat -> inside (candidate j)) -> inside (best objective b0 candidate k).
 Proof.
@@ -200,6 +209,7 @@ Proof.
   destruct (Rlt_dec _ _); [apply H; lia | apply IH; intros; apply H; lia].
 Qed.
 
+(** BASE.search *)
 Theorem search_nearer_uniform n lambda distance b0 candidate k : (0 < n)%nat -> 0 <= lambda < 1 ->
   distance (best (search_objective n lambda distance b0) b0 candidate k) <= distance b0.
 Proof.

@@ -4,14 +4,15 @@ From Coquelicot Require Import Coquelicot.
 From IgProps Require Import Spec Calculus Sums.
 Open Scope R_scope.
 
-(** Where 2 + g s = 0 the weight is not defined (division by zero), hence the premise. *)
+(** CAM.plus_plus_alpha: Where 2 + g s = 0 the weight is not defined (division by zero), hence the premise. *)
 Theorem plus_plus_alpha g s : g <> 0 -> 2 + g * s <> 0 -> alpha g s = 1 / (2 + g * s).
 Proof.
   intros Hg Hs. unfold alpha. destruct (Req_EM_T g 0); [tauto|]. field. split; auto.
   replace (2 * g ^ 2 + s * g ^ 3) with (g * g * (2 + g * s)) by ring. auto.
 Qed.
 
-(** theory.md defines alpha by g; 1710.11063 by the derivatives of Y = exp S, S affine in the activation. *)
+(** CAM.plus_plus_alpha: theory.md defines alpha by g; 1710.11063 by the derivatives of Y = exp S, S affine in the
+    activation. *)
 Theorem plus_plus_exponential g b a s : g <> 0 ->
   let Y := fun u => exp (g * u + b) in
   Derive_n Y 2 a / (2 * Derive_n Y 2 a + s * Derive_n Y 3 a) = alpha g s.
@@ -64,6 +65,7 @@ Proof.
   split; apply sumR_le; intros p Hp; apply alpha_relu_bounds; auto; lra.
 Qed.
 
+(** CAM.plus_plus_bound *)
 Theorem plus_plus_bound p : (p < P)%nat ->
   cam_map K (weight_plus P g A) A p / (2 + eps) <= cam_map K (weight_plus_plus P g A) A p
     <= cam_map K (weight_plus P g A) A p / (2 - eps).
@@ -85,6 +87,7 @@ Lemma largest_le n f M : 0 <= M -> (forall i, (i < n)%nat -> f i <= M) -> larges
 Proof. intros HM. induction n; intros H; simpl; auto. apply Rmax_lub; auto. Qed.
 
 
+(** CAM.plus_plus_bound *)
 Theorem plus_plus_normalised :
   let L := cam_map K (weight_plus P g A) A in
   let M := cam_map K (weight_plus_plus P g A) A in
@@ -92,7 +95,8 @@ Theorem plus_plus_normalised :
   forall p, (p < P)%nat -> Rabs (M p / largest P M - L p / largest P L) <= 2 * eps / (2 + eps).
 Proof.
   intros L M HL p Hp.
-  assert (B : forall q, (q < P)%nat -> L q / (2 + eps) <= M q <= L q / (2 - eps)) by (intros; apply plus_plus_bound; auto).
+  assert (B : forall q, (q < P)%nat -> L q / (2 + eps) <= M q <= L q / (2 - eps)) by (intros; apply plus_plus_bound;
+      auto).
   assert (L0 : forall q, 0 <= L q) by (intros; apply relu_ge0).
   assert (M0 : forall q, 0 <= M q) by (intros; apply relu_ge0).
   set (a := largest P L) in *. set (b := largest P M).
@@ -108,7 +112,8 @@ Proof.
       replace (M q * (2 + eps) * / (2 + eps)) with (M q) by (field; lra). exact H1.
     - apply Rmult_le_compat_r; [lra|]. apply largest_ge; auto. }
   assert (Hb : 0 < b).
-  { apply Rnot_le_lt. intros Hn. assert (b * (2 + eps) <= 0) by (rewrite <- (Rmult_0_l (2 + eps)); apply Rmult_le_compat_r; lra). lra. }
+  { apply Rnot_le_lt. intros Hn. assert (b * (2 + eps) <= 0) by (rewrite <- (Rmult_0_l (2 + eps));
+      apply Rmult_le_compat_r; lra). lra. }
   assert (Ha1 : b * (2 - eps) <= a).
   { apply (Rmult_le_reg_r (/ (2 - eps))); [apply Rinv_0_lt_compat; lra|].
     replace (b * (2 - eps) * / (2 - eps)) with b by (field; lra). exact Hb1. }
@@ -142,12 +147,13 @@ Proof.
 Qed.
 End Bound.
 
-(** The printed bound 2 eps / (2 - eps) is weaker. *)
+(** CAM.plus_plus_bound: The printed bound 2 eps / (2 - eps) is weaker. *)
 Lemma normalised_bounds_compare eps : 0 <= eps < 2 -> 2 * eps / (2 + eps) <= 2 * eps / (2 - eps).
 Proof.
   intros H. unfold Rdiv. apply Rmult_le_compat_l; [lra|]. apply Rinv_le_contravar; lra.
 Qed.
 
+(** CAM.plus_plus_pole *)
 Theorem plus_plus_pole B s : 0 < B -> -2 < s < -2 + / B -> B < alpha 1 s * relu 1.
 Proof.
   intros HB Hs. rewrite plus_plus_alpha, relu_pos by lra.
@@ -155,7 +161,8 @@ Proof.
   apply Rinv_lt_contravar; [apply Rmult_lt_0_compat; [|apply Rinv_0_lt_compat] |]; lra.
 Qed.
 
-(** One channel, one position, activation s: Grad-CAM with positive gradients has weight 1, Grad-CAM++ any weight. *)
+(** CAM.plus_plus_pole: One channel, one position, activation s: Grad-CAM with positive gradients has weight 1,
+    Grad-CAM++ any weight. *)
 Theorem plus_plus_pole_weight B : exists A : layer,
   weight_plus 1 (fun _ => vone) A 0 = 1 /\ B < weight_plus_plus 1 (fun _ => vone) A 0.
 Proof.
@@ -166,7 +173,7 @@ Proof.
   apply Rle_lt_trans with b; auto. apply plus_plus_pole; [unfold b|]; lra.
 Qed.
 
-(** Nonnegative activations keep the weight away from the pole. *)
+(** CAM.plus_plus_pole: Nonnegative activations keep the weight away from the pole. *)
 Theorem plus_plus_no_pole g s : 0 <= s -> 0 <= alpha g s * relu g <= relu g / 2.
 Proof.
   intros Hs. destruct (Rle_dec g 0) as [Hg|Hg].
@@ -178,6 +185,7 @@ Proof.
     split; [apply Rmult_le_pos; lra|]. rewrite (Rmult_comm g (/ 2)). apply Rmult_le_compat_r; lra.
 Qed.
 
+(** CAM.grad_cam_linear_head *)
 Theorem grad_cam_linear_head K P b c A : (0 < P)%nat ->
   (forall k p, (k < K)%nat -> (p < P)%nat ->
      is_derive (fun s => pooled_score K P b c (upd_layer A k p s)) (A k p) (c k / INR P)) /\

@@ -14,7 +14,7 @@ Proof.
   unfold Rmax. destruct (Rle_dec u v); [rewrite Rabs_left1 | rewrite Rabs_pos_eq]; lra.
 Qed.
 
-(** Every program: whatever the activations are, and whatever derivative they are given. *)
+(** SECANT.completeness: Every program: whatever the activations are, and whatever derivative they are given. *)
 Theorem secant_cell n e y z : reads n e ->
   sumR n (fun i => multiplier e i y z * (z i - y i)) = eval e z - eval e y.
 Proof.
@@ -38,11 +38,12 @@ Proof.
     pose proof (divided_difference_exact Rabs (fun _ => 2 * w - 1) (eval a y - eval b y) (eval a z - eval b z)) as E.
     fold m in E.
     replace ((1 + m) / 2 * (eval a z - eval a y) + (1 - m) / 2 * (eval b z - eval b y))
-      with ((eval a z - eval a y + (eval b z - eval b y) + m * (eval a z - eval b z - (eval a y - eval b y))) / 2) by field.
+      with ((eval a z - eval a y + (eval b z - eval b y) + m * (eval a z - eval b z - (eval a y - eval b y))) / 2) by
+          field.
     rewrite E. field.
 Qed.
 
-(** Any points h 0, .., h m: completeness by telescoping. *)
+(** SECANT.completeness: Any points h 0, .., h m: completeness by telescoping. *)
 Theorem secant_completeness n m e (h : nat -> point) : reads n e ->
   sumR n (fun i => sumR m (fun l => multiplier e i (h l) (h (S l)) * (h (S l) i - h l i)))
   = eval e (h m) - eval e (h O).
@@ -51,7 +52,7 @@ Proof.
   apply sumR_ext. intros l _. apply secant_cell; auto.
 Qed.
 
-(** The gradient is constant inside each of K cells of the segment: IG is a finite sum. *)
+(** EXACT.piecewise_linear: The gradient is constant inside each of K cells of the segment: IG is a finite sum. *)
 Theorem exact_piecewise_linear D x x' i K (t : nat -> R) :
   t O = 0 -> t K = 1 -> (forall k, (k < K)%nat -> t k <= t (S k)) ->
   (forall k, (k < K)%nat -> forall s, t k < s < t (S k) ->
@@ -72,7 +73,8 @@ Proof.
   unfold IG. f_equal. apply (@is_RInt_unique R_CompleteNormedModule). exact G.
 Qed.
 
-(** The same for a function that is affine near every interior point of a cell, with its own partial derivatives. *)
+(** EXACT.piecewise_linear: The same for a function that is affine near every interior point of a cell, with its own
+    partial derivatives. *)
 Theorem exact_piecewise_affine n F D x x' i K (t : nat -> R) (a : nat -> point) (b : nat -> R) :
   (i < n)%nat -> t O = 0 -> t K = 1 -> (forall k, (k < K)%nat -> t k < t (S k)) ->
   (forall k, (k < K)%nat -> forall s, t k < s < t (S k) ->
@@ -176,7 +178,8 @@ Proof.
   assert (HS : INR (S k) <> 0) by (apply not_0_INR; lia).
   replace (/ INR (S k)) with (minus (/ INR (S k) * 1 ^ S k) (/ INR (S k) * 0 ^ S k)).
   - apply (@is_RInt_derive R_CompleteNormedModule (fun t => / INR (S k) * t ^ S k)).
-    + intros t _. replace (t ^ k) with (/ INR (S k) * (INR (S k) * 1 * t ^ pred (S k))) by (rewrite Nat.pred_succ; field; auto).
+    + intros t _. replace (t ^ k) with (/ INR (S k) * (INR (S k) * 1 * t ^ pred (S k))) by (rewrite Nat.pred_succ;
+        field; auto).
       apply is_derive_scal, (is_derive_pow (fun u => u)). apply (@is_derive_id R_AbsRing).
     + intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun t => t ^ k)). auto_derive. auto.
   - rewrite pow1, pow_i by lia. unfold minus, plus, opp; simpl. ring.
@@ -242,6 +245,7 @@ Proof.
     + intros t. rewrite horner_add, !horner_mul, B, D, P2, Q2. reflexivity.
 Qed.
 
+(** EXACT.polynomial *)
 Theorem exact_polynomial e i : rational_polynomial e ->
   ex_RInt (fun t => grad e i (segment x' x t)) 0 1 /\ rational (IG (grad e) x x' i).
 Proof.
@@ -275,10 +279,12 @@ Proof.
     + replace k with (K1 + (k - K1))%nat by lia. rewrite <- Nat.add_succ_r, !U. apply B2. lia.
 Qed.
 
+(** EXACT.piecewise_linear *)
 Theorem exact_network n e x x' : piecewise_linear n e -> exists K t,
   t O = 0 /\ t K = 1 /\ (forall k, (k < K)%nat -> t k < t (S k)) /\
   forall i, (i < n)%nat ->
-    IG (grad e) x x' i = (x i - x' i) * sumR K (fun k => (t (S k) - t k) * grad e i (segment x' x ((t k + t (S k)) / 2))).
+    IG (grad e) x x' i = (x i - x' i) * sumR K (fun k => (t (S k) - t k) * grad e i (segment x' x ((t k + t (S k)) /
+        2))).
 Proof.
   intros He. destruct (pieces_partition _ _ _ (net_pieces n x x' e 0 1 He Rlt_0_1)) as (K & t & H0 & H1 & H2).
   exists K, t. split; [auto|split; [auto|split; [intros k Hk; apply H2; auto|]]]. intros i Hi.

@@ -23,7 +23,7 @@ Proof.
     apply (cont_path n); [apply HC; auto|]. intros j Hj. apply (C1_path_continuous n g dg); auto.
 Qed.
 
-(** C1 layer and head. *)
+(** RSI.completeness: C1 layer and head. *)
 Theorem layer_completeness n m S s Ds h Dh g dg :
   (forall k, (k < m)%nat -> on_Rn n (h k)) -> on_Rn m s -> C1_path n g dg ->
   (forall t, 0 <= t <= 1 -> forall k, (k < m)%nat -> C1_at n (h k) (Dh k) (g t)) ->
@@ -65,6 +65,7 @@ Proof.
     + intros t Ht Hn. apply H; auto.
 Qed.
 
+(** RSI.completeness *)
 Theorem layer_completeness_program n m S s (e : nat -> net) g dg E :
   (forall k, (k < m)%nat -> program n (e k)) -> program m s -> path_off n E g dg ->
   (forall k, (k < m)%nat ->
@@ -77,7 +78,7 @@ Proof.
   exact (completeness_autodiff m s _ _ E' Hs H Hex).
 Qed.
 
-(** A bypass: the deficit is what the bypassed coordinates carry. *)
+(** RSI.skip_deficit: A bypass: the deficit is what the bypassed coordinates carry. *)
 Theorem skip_deficit n m S s Ds h Dh g dg :
   (forall k, (k < m)%nat -> on_Rn n (h k)) -> on_Rn (m + n) s -> C1_path n g dg ->
   (forall t, 0 <= t <= 1 -> forall k, (k < m)%nat -> C1_at n (h k) (Dh k) (g t)) ->
@@ -103,7 +104,8 @@ Proof.
   change (s (fun k => beside m h k (g 1))) with (s (trajectory (beside m h) g 1)).
   change (s (fun k => beside m h k (g 0))) with (s (trajectory (beside m h) g 0)).
   rewrite <- C.
-  assert (E : sumR n (fun i => attribution Ds (trajectory (beside m h) g) (trajectory_derivative n (beside_grad m Dh) g dg) (m + i))
+  assert (E : sumR n (fun i => attribution Ds (trajectory (beside m h) g) (trajectory_derivative n (beside_grad m Dh) g
+      dg) (m + i))
     = sumR n (fun i => RInt (fun t => Ds (m + i)%nat (trajectory (beside m h) g t) * dg t i) 0 1)); [|rewrite E; ring].
   apply sumR_ext. intros i Hi. unfold attribution. apply RInt_ext. intros t _.
   match goal with |- @eq _ ?a ?b => change (@eq R a b) end. f_equal.
@@ -119,7 +121,7 @@ Proof.
   - intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra. auto.
 Qed.
 
-(** One input, the identity layer and a residual connection around it: S = h + z_0. *)
+(** RSI.skip_deficit: One input, the identity layer and a residual connection around it: S = h + z_0. *)
 Theorem skip_example :
   let s := Plus (Var 0) (Var 1) in
   let h := beside 1 input_layer in
@@ -134,7 +136,7 @@ Proof.
   - unfold beside, input_layer, vone, vzero. simpl. ring.
 Qed.
 
-(** The input as layer. *)
+(** RSI.input_layer: The input as layer. *)
 Theorem input_layer_path n Ds g dg k : (k < n)%nat ->
   RSI n Ds input_layer input_layer_grad g dg k = attribution Ds g dg k.
 Proof.
@@ -143,15 +145,18 @@ Proof.
   apply (sum_delta k n (fun j => dg t j)). auto.
 Qed.
 
+(** RSI.input_layer *)
 Theorem input_layer_segment n Ds x x' k : (k < n)%nat ->
   ex_RInt (fun t => Ds k (segment x' x t)) 0 1 ->
   RSI n Ds input_layer input_layer_grad (segment x' x) (fun _ i => x i - x' i) k = IG Ds x x' k.
 Proof. intros Hk Hex. rewrite input_layer_path by auto. apply attribution_segment. auto. Qed.
 
+(** RSI.reparametrization *)
 Theorem layer_reparametrization n Ds h Dh g dg sigma dsigma k :
   (forall t, 0 <= t <= 1 -> is_derive sigma t (dsigma t) /\ continuous dsigma t) ->
   sigma 0 = 0 -> sigma 1 = 1 ->
-  (forall t, 0 <= t <= 1 -> continuous (fun s => Ds k (trajectory h g s) * trajectory_derivative n Dh g dg s k) (sigma t)) ->
+  (forall t, 0 <= t <= 1 -> continuous (fun s => Ds k (trajectory h g s) * trajectory_derivative n Dh g dg s k) (sigma
+      t)) ->
   RSI n Ds h Dh (fun t => g (sigma t)) (fun t i => dsigma t * dg (sigma t) i) k = RSI n Ds h Dh g dg k.
 Proof.
   intros Hs H0 H1 Hc. unfold RSI.
@@ -161,13 +166,14 @@ Proof.
   unfold trajectory_derivative. rewrite <- sumR_scal. apply sumR_ext. intros; ring.
 Qed.
 
-(** Both layer methods agree where the layer is affine along the path. *)
+(** RSI.path_space: Both layer methods agree where the layer is affine along the path. *)
 Theorem affine_layer_agrees n m Ds h Dh x x' k :
   (k < m)%nat -> on_Rn m (Ds k) ->
   (forall t, 0 <= t <= 1 -> forall j, (j < m)%nat ->
      h j (segment x' x t) = segment (fun j => h j x') (fun j => h j x) t j) ->
   (forall t, 0 < t < 1 ->
-     is_derive (fun s => h k (segment x' x s)) t (trajectory_derivative n Dh (segment x' x) (fun _ i => x i - x' i) t k)) ->
+     is_derive (fun s => h k (segment x' x s)) t (trajectory_derivative n Dh (segment x' x) (fun _ i => x i - x' i) t
+         k)) ->
   ex_RInt (fun t => Ds k (segment (fun j => h j x') (fun j => h j x) t)) 0 1 ->
   RSI n Ds h Dh (segment x' x) (fun _ i => x i - x' i) k = layer_IG Ds h x x' k.
 Proof.
@@ -184,7 +190,7 @@ Proof.
     + apply segment_derive.
 Qed.
 
-(** Both are complete at a cut. *)
+(** RSI.path_space: Both are complete at a cut. *)
 Theorem layer_IG_completeness m S s Ds h x x' :
   on_Rn m s -> (forall t, 0 <= t <= 1 -> C1_at m s Ds (segment (fun k => h k x') (fun k => h k x) t)) ->
   (forall z, S z = s (fun k => h k z)) ->
@@ -197,13 +203,14 @@ Proof.
   assert (HS : INR (S k) <> 0) by (apply not_0_INR; lia).
   replace (c / INR (S k)) with (minus (c / INR (S k) * 1 ^ S k) (c / INR (S k) * 0 ^ S k)).
   - apply (@is_RInt_derive R_CompleteNormedModule (fun t => c / INR (S k) * t ^ S k)).
-    + intros t _. replace (c * t ^ k) with (c / INR (S k) * (INR (S k) * 1 * t ^ pred (S k))) by (rewrite Nat.pred_succ; field; auto).
+    + intros t _. replace (c * t ^ k) with (c / INR (S k) * (INR (S k) * 1 * t ^ pred (S k))) by (rewrite
+        Nat.pred_succ; field; auto).
       apply is_derive_scal, (is_derive_pow (fun u => u)). apply (@is_derive_id R_AbsRing).
     + intros t _. apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun t => c * t ^ k)). auto_derive. auto.
   - rewrite pow1, pow_i by lia. unfold minus, plus, opp; simpl. ring.
 Qed.
 
-(** The layer (z_0, z_0^2) under the head a_0 a_1: the two methods differ. *)
+(** RSI.path_space: The layer (z_0, z_0^2) under the head a_0 a_1: the two methods differ. *)
 Theorem path_spaces_differ :
   let rsi := RSI 1 Dproduct square_layer square_layer_grad (segment vzero vone) (fun _ => vone) in
   rsi 0%nat = 1 / 3 /\ rsi 1%nat = 2 / 3 /\
@@ -222,10 +229,11 @@ Proof.
     rewrite power_RInt. simpl. field.
 Qed.
 
-(** Rectified gradients. *)
+(** RSI.relu_breaks_completeness: Rectified gradients. *)
 Theorem rectified_incomplete :
   let s := Scal (-1) (Var 0) in
-  sumR 1 (RSI 1 (grad s) input_layer input_layer_grad (segment vzero vone) (fun _ => vone)) = eval s vone - eval s vzero /\
+  sumR 1 (RSI 1 (grad s) input_layer input_layer_grad (segment vzero vone) (fun _ => vone)) =
+      eval s vone - eval s vzero /\
   sumR 1 (RSI 1 (rectified (grad s)) input_layer input_layer_grad (segment vzero vone) (fun _ => vone)) = 0 /\
   eval s vone - eval s vzero = -1.
 Proof.
@@ -236,6 +244,7 @@ Proof.
     unfold rectified, relu. simpl. rewrite Rmax_left by lra. ring.
 Qed.
 
+(** RSI.relu_breaks_completeness *)
 Theorem rectified_larger n Ds h Dh g dg k :
   (forall t, 0 < t < 1 -> 0 <= trajectory_derivative n Dh g dg t k) ->
   ex_RInt (fun t => Ds k (trajectory h g t) * trajectory_derivative n Dh g dg t k) 0 1 ->

@@ -27,7 +27,8 @@ Proof.
     - intros s Hs. rewrite Rmin_left, Rmax_right in Hs by lra.
       apply (@is_derive_minus R_AbsRing R_NormedModule P h); [apply HP | apply H1; lra].
     - intros s Hs. rewrite Rmin_left, Rmax_right in Hs by lra. apply continuity_pt_filterlim.
-      apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun s => P s - h s) s). exists (minus (C * (s - a) ^ k) (dh s)).
+      apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun s => P s - h s) s). exists (minus (C * (s - a) ^ k)
+          (dh s)).
       apply (@is_derive_minus R_AbsRing R_NormedModule P h); [apply HP | apply H1; lra].
     - rewrite Rmin_left, Rmax_right in Hc by lra. rewrite P0, H0 in E.
       pose proof (H2 c ltac:(lra)). assert (0 <= (C * (c - a) ^ k - dh c) * (t - a)) by (apply Rmult_le_pos; lra).
@@ -145,6 +146,7 @@ Proof.
     apply Rmult_le_compat; try apply Rabs_pos; auto.
 Qed.
 
+(** RS.trapezoid_error *)
 Theorem first_order A B a b n : (0 < n)%nat -> a <= b ->
   (forall t, a <= t <= b -> Rabs (f1 t) <= A) -> (forall t, a <= t <= b -> Rabs (g1 t) <= B) ->
   let samples := fun (h : R -> R) l => h (grid a b n l) in
@@ -237,6 +239,7 @@ Proof.
   replace ((A1 * B2 + A2 * B1) / 12) with (C / INR 2 / INR 3) by (unfold C; simpl; field). exact H0.
 Qed.
 
+(** RS.trapezoid_error *)
 Theorem second_order A1 A2 B1 B2 a b n : (0 < n)%nat -> a <= b ->
   (forall t, a <= t <= b -> Rabs (f1 t) <= A1 /\ Rabs (f2 t) <= A2 /\ Rabs (g1 t) <= B1 /\ Rabs (g2 t) <= B2) ->
   let samples := fun (h : R -> R) l => h (grid a b n l) in
@@ -258,7 +261,7 @@ Variables f3 g3 : R -> R.
 Hypothesis Hf2 : forall t, is_derive f2 t (f3 t).
 Hypothesis Hg2 : forall t, is_derive g2 t (g3 t).
 
-(** The leading term of the error in one cell, with a constant for the rest. *)
+(** RS.trapezoid_error: The leading term of the error in one cell, with a constant for the rest. *)
 Theorem trapezoid_leading_error a b A1 A3 B1 B3 : a <= b ->
   (forall t, a <= t <= b -> Rabs (f1 t) <= A1 /\ Rabs (f3 t) <= A3 /\ Rabs (g1 t) <= B1 /\ Rabs (g3 t) <= B3) ->
   Rabs (RInt (fun t => f t * g1 t) a b - (f a + f b) / 2 * (g b - g a)
@@ -268,7 +271,8 @@ Proof.
   assert (Hw : forall t, is_derive w t (f1 t * g3 t - f3 t * g1 t)).
   { intros t. unfold w. replace (f1 t * g3 t - f3 t * g1 t)
       with (minus (f2 t * g2 t + f1 t * g3 t) (f3 t * g1 t + f2 t * g2 t)) by (unfold minus, plus, opp; simpl; ring).
-    apply (@is_derive_minus R_AbsRing R_NormedModule); [apply (product_derive f1 g2) | apply (product_derive f2 g1)]; auto. }
+    apply (@is_derive_minus R_AbsRing R_NormedModule); [apply (product_derive f1 g2) | apply (product_derive f2 g1)];
+        auto. }
   set (E3 := fun t => / 2 * (f1 t * g2 t + (f t - f a) * g3 t - (f3 t * (g t - g a) + f2 t * g1 t))).
   assert (E2_derive : forall t, is_derive (E2 a) t (E3 t)).
   { intros t. unfold E2, E3. apply is_derive_scal.
@@ -303,7 +307,8 @@ Proof.
   { apply (growth _ (fun t => E3 t - w a / 2 * (t - a) ^ 0) C a b 1); auto.
     - unfold E2. simpl. field.
     - intros t _. apply (@is_derive_minus R_AbsRing R_NormedModule); auto. }
-  assert (S1 : forall t, a <= t <= b -> Rabs (E1 a t - w a / 2 * ((t - a) ^ 2 / INR 2)) <= C / INR 2 / INR 3 * (t - a) ^ 3).
+  assert (S1 : forall t, a <= t <= b -> Rabs (E1 a t - w a / 2 * ((t - a) ^ 2 / INR 2)) <=
+      C / INR 2 / INR 3 * (t - a) ^ 3).
   { apply (growth _ (fun t => E2 a t - w a / 2 * (t - a) ^ 1) (C / INR 2) a b 2); auto.
     - unfold E1. simpl. field.
     - intros t _. apply (@is_derive_minus R_AbsRing R_NormedModule); [apply E1_derive | apply Hpow].

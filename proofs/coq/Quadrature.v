@@ -65,6 +65,7 @@ Proof.
   assert (0 < (b - a) * eps) by (apply Rmult_lt_0_compat; lra). lra.
 Qed.
 
+(** QUAD.variation_bound *)
 Theorem variation_bound n t w f V M :
   interlacing n t w -> variation_le f 0 1 V -> ex_RInt f 0 1 -> (forall l, (l < n)%nat -> w l <= M) ->
   Rabs (quadrature n t w f - RInt f 0 1) <= V * M.
@@ -122,6 +123,7 @@ Proof.
     simpl orb. cbv iota. rewrite S_INR. field. lra.
 Qed.
 
+(** QUAD.variation_bound *)
 Theorem rules_interlace n : (0 < n)%nat ->
   interlacing n (left_node n) (uniform_weight n) /\ interlacing n (right_node n) (uniform_weight n) /\
   interlacing n (midpoint_node n) (uniform_weight n) /\ interlacing (S n) (left_node n) (trapezoid_weight n).
@@ -148,6 +150,7 @@ Proof.
   - rewrite sum_trapezoid by lia. unfold Rdiv. apply Rmult_le_compat_r; lra.
 Qed.
 
+(** QUAD.variation_bound *)
 Theorem uniform_variation_bound n f V : (0 < n)%nat -> variation_le f 0 1 V -> ex_RInt f 0 1 ->
   Rabs (quadrature n (left_node n) (uniform_weight n) f - RInt f 0 1) <= V / INR n /\
   Rabs (quadrature n (right_node n) (uniform_weight n) f - RInt f 0 1) <= V / INR n /\
@@ -161,6 +164,7 @@ Proof.
   destruct (orb _ _); lra.
 Qed.
 
+(** QUAD.variation_bound *)
 Theorem IG_variation_bound n t w D x x' i V M :
   interlacing n t w -> variation_le (fun s => D i (segment x' x s)) 0 1 V ->
   ex_RInt (fun s => D i (segment x' x s)) 0 1 -> (forall l, (l < n)%nat -> w l <= M) ->
@@ -170,7 +174,7 @@ Proof.
   apply Rmult_le_compat_l; [apply Rabs_pos|]. apply variation_bound; auto.
 Qed.
 
-(** Consistency on affine models, and moments. *)
+(** QUAD.weights_sum_one: Consistency on affine models, and moments. *)
 Theorem weights_sum_one n t w :
   sumR n w = 1 <->
   forall a x x' i, rule_IG n t w (fun k _ => a k) x x' i = IG (fun k _ => a k) x x' i.
@@ -182,6 +186,7 @@ Proof.
   - intros H. specialize (H vone vone vzero O). rewrite E, sumR_scal_r in H. unfold vone, vzero in H. lra.
 Qed.
 
+(** QUAD.moments *)
 Theorem moments n t w i k :
   (forall z, is_partial (fun z => z i ^ S k / INR (S k)) i z (z i ^ k)) /\
   rule_IG n t w (fun j z => if Nat.eqb j i then z i ^ k else 0) vone vzero i = sumR n (fun l => w l * t l ^ k).

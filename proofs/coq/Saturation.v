@@ -21,9 +21,11 @@ Hypothesis Hg : C1_path n g dg.
 Hypothesis HCh : forall t, 0 <= t <= 1 -> forall k, (k < m)%nat -> C1_at n (h k) (Dh k) (g t).
 Hypothesis HCZ : forall t, 0 <= t <= 1 -> forall j, (j < classes)%nat -> C1_at m (Z j) (DZ j) (trajectory h g t).
 
+(** RSI.saturation *)
 Theorem saturated_layer_complete :
   sumR m (RSI n (probability_grad classes (sharpen beta Z) (sharpen_grad beta DZ) c) h Dh g dg)
-  = probability classes (sharpen beta Z) c (trajectory h g 1) - probability classes (sharpen beta Z) c (trajectory h g 0).
+  = probability classes (sharpen beta Z) c (trajectory h g 1) - probability classes (sharpen beta Z) c (trajectory h g
+      0).
 Proof.
   apply (layer_completeness n m (fun z => probability classes (sharpen beta Z) c (fun k => h k z))
     (probability classes (sharpen beta Z) c)); auto.
@@ -33,7 +35,7 @@ Proof.
     + intros j Hj. apply sharpen_C1. auto.
 Qed.
 
-(** Class c leads by a at the end of the path, class j leads c by b at its start: the sum tends to 1. *)
+(** RSI.saturation: Class c leads by a at the end of the path, class j leads c by b at its start: the sum tends to 1. *)
 Theorem saturated_layer_gap j a b : (j < classes)%nat -> 0 <= beta ->
   (forall k, (k < classes)%nat -> k <> c -> a <= Z c (trajectory h g 1) - Z k (trajectory h g 1)) ->
   b <= Z j (trajectory h g 0) - Z c (trajectory h g 0) ->

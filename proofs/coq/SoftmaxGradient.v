@@ -81,6 +81,7 @@ Section Gradient.
 Variables (n : nat) (Z : nat -> point -> R) (DZ : nat -> nat -> point -> R) (c i : nat) (z : point).
 Hypothesis Hc : (c < n)%nat.
 
+(** SOFTMAX.gradient *)
 Theorem softmax_gradient : (forall j, (j < n)%nat -> is_partial (Z j) i z (DZ j i z)) ->
   is_partial (fun y => ln (probability n Z c y)) i z
     (sum_others n c (fun j => probability n Z j z * (DZ c i z - DZ j i z))) /\
@@ -100,6 +101,7 @@ Proof.
   apply is_derive_Reals. apply derivable_pt_lim_exp.
 Qed.
 
+(** SOFTMAX.saturation *)
 Theorem saturation M : (forall j, (j < n)%nat -> j <> c -> Rabs (DZ c i z - DZ j i z) <= M) ->
   Rabs (probability_grad n Z DZ c i z) <= probability n Z c z * (1 - probability n Z c z) * M.
 Proof.
@@ -114,7 +116,7 @@ Proof.
   apply Rmult_le_compat_l; auto. left; apply HP.
 Qed.
 
-(** A margin g of logit c over every other logit leaves the others no more than (n-1) exp(-g). *)
+(** SOFTMAX.saturation: A margin g of logit c over every other logit leaves the others no more than (n-1) exp(-g). *)
 Theorem confident g : (forall j, (j < n)%nat -> j <> c -> g <= Z c z - Z j z) ->
   1 - probability n Z c z <= (INR n - 1) * exp (- g).
 Proof.
@@ -134,6 +136,7 @@ Proof.
 Qed.
 End Gradient.
 
+(** RSI.saturation *)
 Theorem saturation_sharp n Z DZ c i z beta g M :
   (c < n)%nat -> 0 <= beta -> 0 <= M -> (forall j, (j < n)%nat -> j <> c -> g <= Z c z - Z j z) ->
   (forall j, (j < n)%nat -> j <> c -> Rabs (DZ c i z - DZ j i z) <= M) ->
@@ -155,11 +158,12 @@ Proof.
     assert (K' : 1 - y <= (INR n - 1) * exp (- (beta * g))).
     { apply K. intros j Hj Hjc. unfold sharpen. rewrite <- Rmult_minus_distr_l. apply Rmult_le_compat_l; auto. }
     assert (0 <= beta * M) by (apply Rmult_le_pos; auto).
-    replace ((INR n - 1) * M * (beta * exp (- (beta * g)))) with (1 * ((INR n - 1) * exp (- (beta * g))) * (beta * M)) by ring.
+    replace ((INR n - 1) * M * (beta * exp (- (beta * g)))) with (1 * ((INR n - 1) * exp (- (beta * g))) * (beta * M))
+        by ring.
     apply Rmult_le_compat_r; auto. apply Rmult_le_compat; lra.
 Qed.
 
-(** The bound, hence the gradient, tends to 0 as beta grows. *)
+(** RSI.saturation: The bound, hence the gradient, tends to 0 as beta grows. *)
 Theorem saturation_limit n Z DZ c i z g M :
   (c < n)%nat -> 0 < g -> (forall j, (j < n)%nat -> j <> c -> g <= Z c z - Z j z) ->
   (forall j, (j < n)%nat -> j <> c -> Rabs (DZ c i z - DZ j i z) <= M) ->
@@ -170,7 +174,8 @@ Proof.
   assert (HM' : 0 <= M') by apply Rmax_l. assert (HM : M <= M') by apply Rmax_r.
   assert (Hn : 0 <= INR n - 1) by (apply Rge_le, Rge_minus, Rle_ge, (le_INR 1 n); lia).
   assert (HB : 0 <= B).
-  { apply Rmult_le_pos; [apply Rmult_le_pos; auto|]. left. apply Rdiv_lt_0_compat; [lra|]. apply Rmult_lt_0_compat; auto. }
+  { apply Rmult_le_pos; [apply Rmult_le_pos; auto|]. left. apply Rdiv_lt_0_compat; [lra|]. apply Rmult_lt_0_compat;
+      auto. }
   assert (Hexp : forall u, 0 < u -> u * u / 2 < exp u).
   { intros u Hu. 
     destruct (MVT_gen (fun v => exp v - (v * v / 2 + v)) 0 u (fun v => exp v - (v + 1))) as (v & Hv & E).
@@ -193,16 +198,19 @@ Proof.
       apply Rmult_lt_0_compat; [|apply exp_pos].
       apply Rdiv_lt_0_compat; [|lra]. apply Rmult_lt_0_compat; auto.
   - replace (Finite 0) with (Rbar_opp (Rbar_mult B 0)) by (simpl; f_equal; ring).
-    apply is_lim_opp. apply is_lim_scal_l. apply (is_lim_inv (fun x => x) p_infty p_infty); [apply is_lim_id | discriminate].
+    apply is_lim_opp. apply is_lim_scal_l. apply (is_lim_inv (fun x => x) p_infty p_infty);
+        [apply is_lim_id | discriminate].
   - replace (Finite 0) with (Rbar_mult B 0) by (simpl; f_equal; ring).
     apply is_lim_scal_l. apply (is_lim_inv (fun x => x) p_infty p_infty); [apply is_lim_id | discriminate].
 Qed.
 
-(** Post-softmax attributions are functions of the outputs: two models with the same outputs, differentiable
+(** SOFTMAX.implementation: Post-softmax attributions are functions of the outputs: two models with the same outputs,
+    differentiable
     along the path, get the same. *)
 Theorem outputs_decide n Z W DZ DW (g dg : R -> point) c i :
   (c < n)%nat -> (forall z, probability n Z c z = probability n W c z) ->
-  (forall t, 0 < t < 1 -> forall j, (j < n)%nat -> is_partial (Z j) i (g t) (DZ j i (g t)) /\ is_partial (W j) i (g t) (DW j i (g t))) ->
+  (forall t, 0 < t < 1 -> forall j, (j < n)%nat -> is_partial (Z j) i (g t) (DZ j i (g t)) /\ is_partial (W j) i (g t)
+      (DW j i (g t))) ->
   attribution (probability_grad n Z DZ c) g dg i = attribution (probability_grad n W DW c) g dg i.
 Proof.
   intros Hc HF HD. unfold attribution. apply RInt_ext. intros t Ht. rewrite Rmin_left, Rmax_right in Ht by lra.
@@ -214,7 +222,7 @@ Proof.
   rewrite <- (is_derive_unique _ _ _ E1), <- (is_derive_unique _ _ _ E2). apply Derive_ext. intros s. apply HF.
 Qed.
 
-(** Pre-softmax attributions are not: logits (0, 0) and (z_0, z_0) have the same outputs. *)
+(** SOFTMAX.implementation: Pre-softmax attributions are not: logits (0, 0) and (z_0, z_0) have the same outputs. *)
 Theorem outputs_do_not_decide_logits :
   let Z := fun (j : nat) (z : point) => 0 in let DZ := fun (j i : nat) (z : point) => 0 in
   let W := fun (j : nat) (z : point) => z 0%nat in

@@ -4,6 +4,7 @@ From Coquelicot Require Import Coquelicot.
 From IgProps Require Import Spec Calculus Sums.
 Open Scope R_scope.
 
+(** RS.by_parts *)
 Theorem stieltjes_by_parts n f a :
   left_sum n f a + right_sum n a f = f n * a n - f O * a O /\
   trapezoid_sum n f a + trapezoid_sum n a f = f n * a n - f O * a O.
@@ -13,6 +14,7 @@ Proof.
   split; apply sumR_ext; intros; field.
 Qed.
 
+(** RS.trapezoid_error *)
 Theorem right_minus_left n f a :
   right_sum n f a - left_sum n f a = sumR n (fun l => (f (S l) - f l) * (a (S l) - a l)) /\
   left_sum n f a + right_sum n f a = 2 * trapezoid_sum n f a.
@@ -21,6 +23,7 @@ Proof.
   split; apply sumR_ext; intros; field.
 Qed.
 
+(** RS.trapezoid_central *)
 Theorem trapezoid_is_central n f a : trapezoid_sum n f a = central_sum n f a.
 Proof.
   unfold trapezoid_sum, central_sum. destruct n as [|n]; [simpl; field|].
@@ -43,7 +46,7 @@ Proof.
   rewrite Hn'. simpl Nat.pred. lra.
 Qed.
 
-(** Heads of degree at most 2. *)
+(** RS.trapezoid_quadratic: Heads of degree at most 2. *)
 Lemma quadratic_partial m c b Q k z :
   (k < m)%nat -> is_partial (quadratic m c b Q) k z (quadratic_grad m b Q k z).
 Proof.
@@ -91,7 +94,7 @@ Lemma layer_sum_cells (rule_cell : R -> R -> R) n m (D : nat -> point -> R) h :
   = sumR n (fun l => sumR m (fun k => rule_cell (D k (h l)) (D k (h (S l))) * (h (S l) k - h l k))).
 Proof. apply sumR_swap. Qed.
 
-(** Every sampling h of every path: no relation between the samples is assumed. *)
+(** RS.trapezoid_quadratic: Every sampling h of every path: no relation between the samples is assumed. *)
 Theorem trapezoid_quadratic n m c b Q h :
   layer_sum trapezoid_sum n m (quadratic_grad m b Q) h = quadratic m c b Q (h n) - quadratic m c b Q (h O).
 Proof.
@@ -104,6 +107,7 @@ Qed.
 Lemma quadratic_affine_grad m b k z : quadratic_grad m b (fun _ => vzero) k z = b k.
 Proof. unfold quadratic_grad, vzero. rewrite sumR_0; [ring | intros; ring]. Qed.
 
+(** RS.trapezoid_quadratic *)
 Theorem left_right_affine n m c b h :
   let s := quadratic m c b (fun _ => vzero) in
   let ds := quadratic_grad m b (fun _ => vzero) in
@@ -114,7 +118,8 @@ Proof.
     apply sumR_ext; intros l _; rewrite !quadratic_affine_grad; field.
 Qed.
 
-(** A left sum, or a right sum, that is complete on every one-cell sampling has an affine head. *)
+(** RS.trapezoid_quadratic: A left sum, or a right sum, that is complete on every one-cell sampling has an affine head.
+    *)
 Theorem left_right_affine_only m s D :
   ((forall h, layer_sum left_sum 1 m D h = s (h 1%nat) - s (h O)) \/
    (forall h, layer_sum right_sum 1 m D h = s (h 1%nat) - s (h O))) ->
@@ -131,7 +136,8 @@ Proof.
     rewrite K, H. ring.
 Qed.
 
-(** z_0^2 from 0 to 1 in one cell: the left sum is 0, the right sum 2, the difference of the head 1. *)
+(** RS.trapezoid_quadratic: z_0^2 from 0 to 1 in one cell: the left sum is 0, the right sum 2, the difference of the
+    head 1. *)
 Theorem left_right_fail_quadratic :
   let s := quadratic 1 0 vzero (fun _ => vone) in
   let ds := quadratic_grad 1 vzero (fun _ => vone) in

@@ -86,6 +86,7 @@ Proof.
     unfold stieltjes_sum. rewrite <- sumR_scal, <- sumR_minus. apply sumR_ext. intros; ring.
 Qed.
 
+(** RS.bounded_variation *)
 Theorem bounded_variation_error f g I n (t s w V : nat -> R) :
   (forall l, (l < n)%nat -> t l <= s l <= t (S l)) ->
   (forall l, (l < n)%nat -> oscillation_le f (t l) (t (S l)) (w l)) ->
@@ -167,7 +168,7 @@ Proof.
   unfold mult in K; simpl in K. rewrite Rmult_1_l in K. exact K.
 Qed.
 
-(** A C1 integrator: the Riemann–Stieltjes integral of f against g is the Riemann integral of f g'. *)
+(** RS.existence: A C1 integrator: the Riemann–Stieltjes integral of f against g is the Riemann integral of f g'. *)
 Theorem stieltjes_C1 (f g dg : R -> R) B a b :
   a <= b -> (forall t, a <= t <= b -> Rabs (f t) <= B) ->
   (forall t, a <= t <= b -> is_derive g t (dg t)) ->
@@ -237,6 +238,7 @@ Proof.
   rewrite IH by lra. unfold jump. destruct (Rle_dec (/ 2) a), (Rle_dec (/ 2) b); try lra.
 Qed.
 
+(** RS.existence *)
 Theorem common_jump I : ~ is_stieltjes jump jump 0 1 I.
 Proof.
   intros H. destruct (H (/ 2) ltac:(lra)) as (d & Hd & K).
