@@ -31,6 +31,10 @@ audit = _loaded()
 needs_coq = pytest.mark.skipif(bool(audit.unavailable()), reason=audit.unavailable() or "Coq is here")
 
 SPEC = "Definition double (n : nat) : nat := n + n.\n"
+INSTANCES = """From IgProps Require Import Spec Proof.
+Example even_instance : 0 < double 1.
+Proof. solve [apply even; repeat constructor | cbv; repeat constructor]. Qed.
+"""
 PROOF = """From Coq Require Import Lia Classical_Prop.
 From IgProps Require Import Spec.
 Theorem even (n : nat) : 0 < n -> 0 < double n.
@@ -61,10 +65,11 @@ reason = "needs more than this"
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Callable[..., Path]:
-    def write(proof: str = PROOF, spec: str = SPEC, table: str = TABLE) -> Path:
+    def write(proof: str = PROOF, spec: str = SPEC, table: str = TABLE, instances: str = INSTANCES) -> Path:
         (tmp_path / "statements").mkdir()
         (tmp_path / "Spec.v").write_text(spec)
         (tmp_path / "Proof.v").write_text(proof)
+        (tmp_path / "Instances.v").write_text(instances)
         (tmp_path / "statements" / "tiny.toml").write_text(table)
         return tmp_path
 
@@ -160,13 +165,19 @@ def test_a_table_of_unknown_words_is_refused(tiny: Callable[..., Path]) -> None:
         audit.audit(tiny(table=swapped(TABLE, "double n", "triple n")))
 
 
+@pytest.mark.parametrize("instances", ["", INSTANCES.replace("apply even; repeat constructor | ", ""), "(* even_instance *)"])
+def test_premises_that_no_instance_meets_are_refused(tiny: Callable[..., Path], instances: str) -> None:
+    with pytest.raises(audit.Refused, match=r"TINY\.even: can the premises of even be met\?"):
+        audit.audit(tiny(instances=instances))
+
+
 def test_a_claim_is_not_both_proved_and_unproved(tiny: Callable[..., Path]) -> None:
     with pytest.raises(audit.Refused, match=r"TINY\.even is listed as proved and as unproved"):
         audit.audit(tiny(table=swapped(TABLE, "TINY.all", "TINY.even")))
 
 
 @needs_coq
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1500)
 def test_our_proofs_pass_and_the_written_result_says_so() -> None:
     assert audit.stale(COQ, audit.audit(COQ)) == ""
 
@@ -209,12 +220,14 @@ def test_explain_shows_the_exact_statement_of_a_proved_claim(monkeypatch: pytest
         "file": "A.v",
         "reads": "It negates.",
         "statement": "f = - g",
+        "gap": "paths",
         "axioms": ["M.classic"],
     }
     written.write_text(json.dumps({"claims": {"IG.reversal": [theorem]}, "unproved": {"QUAD.order": "observed only"}}))
     assert catalogue._kernel_checked("IG.reversal") == [
         ("Coq", "It negates.\nback in A.v, from classic:"),
         ("", "f = - g"),
+        ("not in Coq", "paths"),
     ]
     assert catalogue._kernel_checked("QUAD.order") == [("not in Coq", "observed only")]
     assert catalogue._kernel_checked("CODE.dtype") == []

@@ -154,6 +154,7 @@ def _kernel_checked(claim: str) -> list[tuple[str, str]]:
         axioms = ", ".join(a.rpartition(".")[2] for a in theorem["axioms"]) or "no axioms"
         rows.append(("Coq", f"{theorem['reads']}\n{theorem['theorem']} in {theorem['file']}, from {axioms}:"))
         rows.append(("", theorem["statement"]))
+        rows += [("not in Coq", theorem["gap"])] if theorem["gap"] else []
     return rows
 
 

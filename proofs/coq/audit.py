@@ -65,24 +65,26 @@ class Theorem:
     name: str
     statement: str
     reads: str
-    no_instance: str = ""
-    """Why no instance is needed; empty where there is one."""
+    gap: str = ""
+    """What the claim says beyond this theorem and its companions; empty where nothing."""
+    written_out: bool = False
+    """A statement about functions and paths that are written out: nothing is assumed that could be impossible."""
 
     @property
     def has_premises(self) -> bool:
-        """Whether an arrow is left when the binders are taken away."""
-        return "->" in re.sub(r"\([\w' ]+ : [^()]*\)", "", self.statement)
+        """Whether an implication is left when the types of the binders are taken away."""
+        return re.search(r"(?<!<)->", re.sub(r"\([\w' ]+ : [^()]*\)", "", self.statement)) is not None
 
 
 def without_instance(folder: Path, theorems: list[Theorem]) -> list[Theorem]:
     """The theorems with premises of which no `Example <name>_instance` in a file of instances is proved by them."""
-    proofs = {}
+    proofs: dict[str, str] = {}
     for path in folder.glob("*Instances.v"):
         proofs |= dict(re.findall(r"^Example (\w+)_instance\b.*?^Proof\.(.*?)Qed\.", path.read_text(), re.S | re.M))
     return [
         t
         for t in theorems
-        if t.has_premises and not t.no_instance and not re.search(rf"\b{t.name}\b", proofs.get(t.name, ""))
+        if t.has_premises and not t.written_out and not re.search(rf"\b{t.name}\b", proofs.get(t.name, ""))
     ]
 
 
@@ -260,6 +262,9 @@ def audit(folder: Path, everything: bool = False) -> dict[str, Any]:
     Raises `Refused` at the first thing that is not accepted.
     """
     theorems, unproved = table(folder)
+    idle = without_instance(folder, theorems)
+    if idle:
+        raise Refused(f"{idle[0].claim}: can the premises of {idle[0].name} be met? No file of instances uses it")
     with tempfile.TemporaryDirectory() as scratch:
         where = Path(scratch)
         for path in folder.glob("*.v"):
@@ -276,6 +281,7 @@ def audit(folder: Path, everything: bool = False) -> dict[str, Any]:
                 "file": f"proofs/coq/{t.file}.v",
                 "reads": t.reads,
                 "statement": t.statement,
+                "gap": t.gap,
                 "axioms": rests_on[t],
                 "seconds": seconds[t.file],
             }
@@ -327,6 +333,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     for claim, reason in result["unproved"].items():
         print(f"not proved here: {claim}: {reason}")
+    for claim, gap in [(c, t["gap"]) for c, ts in result["claims"].items() for t in ts if t["gap"]]:
+        print(f"proved in part: {claim}; not covered: {gap}")
     if options.write:
         (HERE / RESULT).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     theorems = sum(map(len, result["claims"].values()))
