@@ -134,7 +134,6 @@ Proof.
   unfold Rdiv. ring.
 Qed.
 
-Fixpoint horner (l : list R) (t : R) : R := match l with nil => 0 | cons c l => c + t * horner l t end.
 Definition rational_list (l : list R) : Prop := forall c, List.In c l -> rational c.
 
 Fixpoint add (l m : list R) : list R :=
@@ -146,16 +145,16 @@ Fixpoint add (l m : list R) : list R :=
 Fixpoint mul (l m : list R) : list R :=
   match l with nil => nil | cons a l => add (List.map (Rmult a) m) (cons 0 (mul l m)) end.
 
-Lemma horner_add l : forall m t, horner (add l m) t = horner l t + horner m t.
+Lemma polynomial_add l : forall m t, polynomial (add l m) t = polynomial l t + polynomial m t.
 Proof.
   induction l as [|a l IH]; intros [|b m] t; simpl; try ring. rewrite IH. ring.
 Qed.
 
-Lemma horner_map a m t : horner (List.map (Rmult a) m) t = a * horner m t.
+Lemma polynomial_map a m t : polynomial (List.map (Rmult a) m) t = a * polynomial m t.
 Proof. induction m as [|b m IH]; simpl; [ring | rewrite IH; ring]. Qed.
 
-Lemma horner_mul l m t : horner (mul l m) t = horner l t * horner m t.
-Proof. induction l as [|a l IH]; simpl; [ring|]. rewrite horner_add, horner_map. simpl. rewrite IH. ring. Qed.
+Lemma polynomial_mul l m t : polynomial (mul l m) t = polynomial l t * polynomial m t.
+Proof. induction l as [|a l IH]; simpl; [ring|]. rewrite polynomial_add, polynomial_map. simpl. rewrite IH. ring. Qed.
 
 Lemma rational_add l : forall m, rational_list l -> rational_list m -> rational_list (add l m).
 Proof.
@@ -185,8 +184,8 @@ Proof.
   - rewrite pow1, pow_i by lia. unfold minus, plus, opp; simpl. ring.
 Qed.
 
-Lemma polynomial_integral l : rational_list l -> forall k,
-  exists v, rational v /\ is_RInt (fun t => t ^ k * horner l t) 0 1 v.
+Lemma rational_integral l : rational_list l -> forall k,
+  exists v, rational v /\ is_RInt (fun t => t ^ k * polynomial l t) 0 1 v.
 Proof.
   induction l as [|c l IH]; intros Hl k.
   - exists 0. split; [apply (rational_IZR 0)|]. simpl.
@@ -196,7 +195,7 @@ Proof.
   - destruct (IH (fun d Hd => Hl d (or_intror Hd)) (S k)) as (v & Hv & Hint).
     exists (c * / INR (S k) + v). split.
     + apply rational_plus; auto. apply rational_mult; [apply Hl; left; reflexivity | apply rational_inverse_S].
-    + apply is_RInt_ext with (fun t => plus (scal c (t ^ k)) (t ^ S k * horner l t)).
+    + apply is_RInt_ext with (fun t => plus (scal c (t ^ k)) (t ^ S k * polynomial l t)).
       * intros t _. unfold plus, scal; simpl; unfold mult; simpl. ring.
       * apply (@is_RInt_plus R_NormedModule); auto. apply (@is_RInt_scal R_NormedModule). apply power_integral.
 Qed.
@@ -207,7 +206,7 @@ Hypothesis Hx : forall k, rational (x k).
 Hypothesis Hx' : forall k, rational (x' k).
 
 Lemma eval_polynomial e : rational_polynomial e ->
-  exists l, rational_list l /\ forall t, eval e (segment x' x t) = horner l t.
+  exists l, rational_list l /\ forall t, eval e (segment x' x t) = polynomial l t.
 Proof.
   induction e; simpl; intros H; try tauto.
   - exists (cons (x' k) (cons (x k - x' k) nil)). split.
@@ -215,17 +214,17 @@ Proof.
     + intros t. unfold segment. simpl. ring.
   - exists (cons c nil). split; [intros d [<-|[]]; auto | intros; simpl; ring].
   - destruct H as [H1 H2]. destruct (IHe1 H1) as (l & A & B). destruct (IHe2 H2) as (m & C & D).
-    exists (add l m). split; [apply rational_add; auto | intros; rewrite horner_add, B, D; reflexivity].
+    exists (add l m). split; [apply rational_add; auto | intros; rewrite polynomial_add, B, D; reflexivity].
   - destruct H as [H1 H2]. destruct (IHe H2) as (l & A & B).
     exists (mul (cons c nil) l). split.
     + apply rational_mul; auto. intros d [<-|[]]; auto.
-    + intros t. rewrite horner_mul, B. simpl. ring.
+    + intros t. rewrite polynomial_mul, B. simpl. ring.
   - destruct H as [H1 H2]. destruct (IHe1 H1) as (l & A & B). destruct (IHe2 H2) as (m & C & D).
-    exists (mul l m). split; [apply rational_mul; auto | intros; rewrite horner_mul, B, D; reflexivity].
+    exists (mul l m). split; [apply rational_mul; auto | intros; rewrite polynomial_mul, B, D; reflexivity].
 Qed.
 
 Lemma grad_polynomial e i : rational_polynomial e ->
-  exists l, rational_list l /\ forall t, grad e i (segment x' x t) = horner l t.
+  exists l, rational_list l /\ forall t, grad e i (segment x' x t) = polynomial l t.
 Proof.
   induction e; simpl; intros H; try tauto.
   - exists (cons (if Nat.eqb k i then 1 else 0) nil). split.
@@ -233,16 +232,16 @@ Proof.
     + intros t. simpl. ring.
   - exists nil. split; [intros d [] | reflexivity].
   - destruct H as [H1 H2]. destruct (IHe1 H1) as (l & A & B). destruct (IHe2 H2) as (m & C & D).
-    exists (add l m). split; [apply rational_add; auto | intros; rewrite horner_add, B, D; reflexivity].
+    exists (add l m). split; [apply rational_add; auto | intros; rewrite polynomial_add, B, D; reflexivity].
   - destruct H as [H1 H2]. destruct (IHe H2) as (l & A & B).
     exists (mul (cons c nil) l). split.
     + apply rational_mul; auto. intros d [<-|[]]; auto.
-    + intros t. rewrite horner_mul, B. simpl. ring.
+    + intros t. rewrite polynomial_mul, B. simpl. ring.
   - destruct H as [H1 H2]. destruct (IHe1 H1) as (l & A & B). destruct (IHe2 H2) as (m & C & D).
     destruct (eval_polynomial e1 H1) as (p & P1 & P2). destruct (eval_polynomial e2 H2) as (q & Q1 & Q2).
     exists (add (mul l q) (mul p m)). split.
     + apply rational_add; apply rational_mul; auto.
-    + intros t. rewrite horner_add, !horner_mul, B, D, P2, Q2. reflexivity.
+    + intros t. rewrite polynomial_add, !polynomial_mul, B, D, P2, Q2. reflexivity.
 Qed.
 
 (** EXACT.polynomial *)
@@ -250,9 +249,9 @@ Theorem exact_polynomial e i : rational_polynomial e ->
   ex_RInt (fun t => grad e i (segment x' x t)) 0 1 /\ rational (IG (grad e) x x' i).
 Proof.
   intros H. destruct (grad_polynomial e i H) as (l & A & B).
-  destruct (polynomial_integral l A 0) as (v & Hv & Hint).
+  destruct (rational_integral l A 0) as (v & Hv & Hint).
   assert (K : is_RInt (fun t => grad e i (segment x' x t)) 0 1 v).
-  { apply is_RInt_ext with (fun t => t ^ 0 * horner l t); auto. intros t _. rewrite B. simpl. ring. }
+  { apply is_RInt_ext with (fun t => t ^ 0 * polynomial l t); auto. intros t _. rewrite B. simpl. ring. }
   split; [eexists; exact K|].
   unfold IG. rewrite (@is_RInt_unique R_CompleteNormedModule _ _ _ _ K).
   apply rational_mult; auto. apply rational_minus; auto.

@@ -1,7 +1,8 @@
 (** Can the premises of the theorems on sums, layers, maps, softmax, baselines and exact values be met? *)
 From Coq Require Import Reals Lra Lia Arith.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus Sums Completeness Networks Stieltjes StieltjesError Order Quadrature Exact
+From IgProps Require Import Spec Calculus Sums Completeness Networks Stieltjes StieltjesError Existence Order Quadrature
+  QuadratureOrder Exact
   Cam Softmax SoftmaxGradient Baselines Layers Saturation.
 Open Scope R_scope.
 
@@ -359,4 +360,55 @@ Proof.
   - apply segment_C1.
   - intros k Hk Hk0. replace k with 1%nat by lia. unfold trajectory, coordinate, segment, x', first_one. simpl. lra.
   - unfold trajectory, coordinate, segment, x', first_one. simpl. lra.
+Qed.
+
+(** Existence, and the orders of quadrature rules. *)
+Example existence_applies :
+  (exists I, is_stieltjes (fun t => t) jump 0 1 I) /\ (exists I, is_stieltjes jump (fun t => t) 0 1 I).
+Proof.
+  assert (V : variation_le jump 0 1 (jump 1 - jump 0)).
+  { apply monotone_variation. intros s t H. unfold jump. destruct (Rle_dec (/ 2) s), (Rle_dec (/ 2) t); lra. }
+  split; [apply (continuous_integrand _ _ 0 1 _ Rle_0_1) with (2 := V)
+         | apply (continuous_integrator _ _ 0 1 _ Rle_0_1 V)]; intros; apply continuous_id.
+Qed.
+
+Example simpson_applies n : (0 < n)%nat -> Rabs (simpson n (fun t => t ^ 4) - RInt (fun t => t ^ 4) 0 1) <=
+    24 / (2880 * INR n ^ 4).
+Proof.
+  intros Hn. apply (simpson_order (fun t => t ^ 4) (fun t => 4 * t ^ 3)) with (f2 := fun t => 12 * t ^ 2) (f3 := fun t
+      => 24 * t)
+    (f4 := fun _ => 24); auto; try (intros; auto_derive; auto; ring).
+  intros. rewrite Rabs_pos_eq; lra.
+Qed.
+
+Lemma constant_integral (c : R) : RInt (fun _ : R => c) 0 1 = c.
+Proof. rewrite RInt_const. unfold scal; simpl; unfold mult; simpl. ring. Qed.
+
+Lemma affine_integral : RInt (fun s => 1 * (s - / 2)) 0 1 = 0.
+Proof.
+  apply (@is_RInt_unique R_CompleteNormedModule).
+  replace 0 with (minus ((1 - / 2) ^ 2 / 2) ((0 - / 2) ^ 2 / 2)) at 2 by (unfold minus, plus, opp; simpl; field).
+  apply (@is_RInt_derive R_CompleteNormedModule (fun s => (s - / 2) ^ 2 / 2)).
+  - intros s _. auto_derive; auto; field.
+  - intros s _. apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun s => 1 * (s - / 2))). auto_derive. auto.
+Qed.
+
+Ltac over_R := match goal with |- @eq _ ?u ?v => change (@eq R u v) end.
+
+(** The midpoint rule is Gauss's with one node. *)
+Example gauss_applies a b : quadrature 1 (fun _ => / 2) (fun _ => 1) (polynomial (cons a (cons b nil)))
+  = RInt (polynomial (cons a (cons b nil))) 0 1.
+Proof.
+  apply gauss_exact; [| |simpl; lia].
+  - intros [|c [|d r]] H; simpl in H; try lia; unfold quadrature; simpl.
+    + rewrite constant_integral. ring.
+    + rewrite (RInt_ext _ (fun _ => c)) by (intros; over_R; ring). rewrite constant_integral. field.
+  - intros [|c [|d q]] H; simpl in H; try lia; simpl.
+    + rewrite (RInt_ext _ (fun _ => 0)) by (intros; over_R; ring). apply constant_integral.
+    + rewrite (RInt_ext _ (fun s => scal c (1 * (s - / 2)))) by (intros; over_R; unfold scal; simpl; unfold mult;
+        simpl; ring).
+      rewrite (@RInt_scal R_CompleteNormedModule).
+      * rewrite affine_integral. apply Rmult_0_r.
+      * apply (@ex_RInt_continuous R_CompleteNormedModule). intros s _.
+        apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun s => 1 * (s - / 2))). auto_derive. auto.
 Qed.

@@ -312,6 +312,14 @@ Definition midpoint_node (n l : nat) : R := (INR l + / 2) / INR n.
 Definition trapezoid_weight (n l : nat) : R :=
   if orb (Nat.eqb l 0) (Nat.eqb l n) then / (2 * INR n) else / INR n.
 
+(** Simpson's rule on n cells of [0, 1]. *)
+Definition simpson (n : nat) (f : R -> R) : R :=
+  sumR n (fun l => (f (left_node n l) + 4 * f (midpoint_node n l) + f (right_node n l)) / (6 * INR n)).
+(** The polynomial with coefficients l, lowest degree first; with roots t 0, .., t (n-1). *)
+Fixpoint polynomial (l : list R) (s : R) : R := match l with nil => 0 | cons c l => c + s * polynomial l s end.
+Fixpoint node_polynomial (n : nat) (t : nat -> R) (s : R) : R :=
+  match n with O => 1 | S k => node_polynomial k t s * (s - t k) end.
+
 (** The divided difference of f between u and v; its derivative where they are equal (SECANT.completeness). *)
 Definition divided_difference (f df : R -> R) (u v : R) : R :=
   if Req_EM_T u v then df u else (f v - f u) / (v - u).
