@@ -1,7 +1,7 @@
 (** Can the premises of the theorems on the existence of integrals and the order of quadrature rules be met? *)
 From Coq Require Import Reals Lra Lia Arith List.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus Existence QuadratureOrder SumInstances.
+From IgProps Require Import Spec Calculus Existence QuadratureOrder Spectral SumInstances.
 Open Scope R_scope.
 
 Lemma jump_variation : variation_le jump 0 1 (jump 1 - jump 0).
@@ -71,4 +71,23 @@ Proof.
       * rewrite centred_integral. apply Rmult_0_r.
       * apply (@ex_RInt_continuous R_CompleteNormedModule). intros s _.
         apply (@ex_derive_continuous R_AbsRing R_NormedModule (fun s => 1 * (s - / 2))). auto_derive. auto.
+Qed.
+
+(** Two nodes, 0 and 1: the differentiation matrix has the rows (-1, 1), and the trapezoid is exact to degree 1. *)
+Example spectral_exact_instance a b c d :
+  spectral_sum 1 (fun _ => / 2) (fun _ j => match j with O => -1 | _ => 1 end)
+    (fun l => polynomial (cons a (cons b nil)) (INR l)) (fun l => polynomial (cons c (cons d nil)) (INR l))
+  = RInt (fun s => polynomial (cons a (cons b nil)) s * Derive (polynomial (cons c (cons d nil))) s) 0 1.
+Proof.
+  apply spectral_exact; try (simpl; lia).
+  - intros [|u [|v [|w p]]] H l Hl; simpl in H; try lia; simpl; auto_derive; auto; ring.
+  - intros [|u [|v [|w r]]] H; simpl in H; try lia; unfold quadrature; simpl.
+    + rewrite constant_integral. ring.
+    + rewrite (RInt_ext _ (fun _ => u)) by (intros; over_R; ring). rewrite constant_integral. field.
+    + symmetry. over_R. apply (@is_RInt_unique R_CompleteNormedModule).
+      match goal with |- is_RInt _ _ _ ?x => replace x with (minus (u * 1 + v * (1 ^ 2 / 2)) (u * 0 + v * (0 ^ 2 / 2)))
+        by (unfold minus, plus, opp; simpl; field) end.
+      apply (@is_RInt_derive R_CompleteNormedModule (fun s => u * s + v * (s ^ 2 / 2))).
+      * intros s _. auto_derive; auto; field.
+      * intros s _. apply (polynomial_continuous (cons u (cons v nil)) s).
 Qed.

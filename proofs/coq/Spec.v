@@ -320,6 +320,14 @@ Fixpoint polynomial (l : list R) (s : R) : R := match l with nil => 0 | cons c l
 Fixpoint node_polynomial (n : nat) (t : nat -> R) (s : R) : R :=
   match n with O => 1 | S k => node_polynomial k t s * (s - t k) end.
 
+(** d is the differentiation matrix of the nodes t 0, .., t m: exact on polynomials of degree at most m; and the layer
+    sum f^T W d a of samples f, a at the nodes with the weights w (RS.spectral). *)
+Definition differentiates (m : nat) (t : nat -> R) (d : nat -> nat -> R) : Prop :=
+  forall p, (length p <= S m)%nat -> forall l, (l <= m)%nat ->
+    is_derive (polynomial p) (t l) (sumR (S m) (fun j => d l j * polynomial p (t j))).
+Definition spectral_sum (m : nat) (w : nat -> R) (d : nat -> nat -> R) (f a : nat -> R) : R :=
+  sumR (S m) (fun l => f l * w l * sumR (S m) (fun j => d l j * a j)).
+
 (** The divided difference of f between u and v; its derivative where they are equal (SECANT.completeness). *)
 Definition divided_difference (f df : R -> R) (u v : R) : R :=
   if Req_EM_T u v then df u else (f v - f u) / (v - u).
