@@ -143,7 +143,8 @@ Proof.
   - apply countable_none.
   - intros s _. apply (@ex_derive_continuous R_AbsRing R_NormedModule). unfold product, segment. auto_derive; auto.
   - intros s _ _.
-    apply (path_chain_rule 2 product Dproduct (segment x' x) (fun _ i => x i - x' i)); [apply product_on_R2 | apply product_C1 |]. intros; apply segment_derive.
+    apply (path_chain_rule 2 product Dproduct (segment x' x) (fun _ i => x i - x' i));
+      [apply product_on_R2 | apply product_C1 |]. intros; apply segment_derive.
   - intros; apply product_segment_integrable; auto.
 Qed.
 
@@ -171,7 +172,8 @@ Qed.
 
 Definition second : point := fun i => match i with O => 0 | _ => 1 end.
 
-Example sensitivity_not_0_instance : IG Dproduct vone second 0 = product vone - product second /\ IG Dproduct vone second 0 <> 0.
+Example sensitivity_not_0_instance :
+  IG Dproduct vone second 0 = product vone - product second /\ IG Dproduct vone second 0 <> 0.
 Proof.
   apply (sensitivity_not_0 2); [apply product_on_R2 | lia | intros; apply product_C1 | |].
   - intros [|k] H1 H2; [lia | reflexivity].
@@ -204,7 +206,8 @@ Proof.
   apply (permutation_equivariance 2 product); [apply product_on_R2 | lia | | |].
   - intros [|[|k]] Hk; simpl; lia.
   - intros; apply product_partial; lia.
-  - intros t _. apply (is_derive_ext (fun s => product (upd (segment (fun k => x' (exchange k)) (fun k => x (exchange k)) t) 1 s))).
+  - intros t _.
+    apply (is_derive_ext (fun s => product (upd (segment (fun k => x' (exchange k)) (fun k => x (exchange k)) t) 1 s))).
     + intros s. unfold product, upd. simpl. ring.
     + exact (product_partial _ 1%nat ltac:(lia)).
 Qed.
@@ -319,14 +322,16 @@ Proof.
     + intros; unfold vone, vzero in *; lra.
     + exact O.
     + apply product_segment_integrable. lia.
-  - apply (attack 3 2 (fun k z => INR k * product z) (fun k i z => INR k * Dproduct i z) (fun _ => 100) vone vzero); try lia.
+  - apply (attack 3 2 (fun k z => INR k * product z) (fun k i z => INR k * Dproduct i z) (fun _ => 100) vone vzero);
+      try lia.
     intros; unfold vone, vzero in *; lra.
 Qed.
 
 Example attack_grad_cam_instance kappa : exists D',
   (forall i, (i < 2)%nat -> is_partial (fun y => product y + kappa * sumR 1 (fun c => y (c * 2)%nat)) (0 * 2 + i) vone
      (D' (0 * 2 + i)%nat vone)) /\
-  sumR 2 (fun i => D' (0 * 2 + i)%nat vone) / INR 2 = sumR 2 (fun i => Dproduct (0 * 2 + i) vone) / INR 2 + kappa / INR 2.
+  sumR 2 (fun i => D' (0 * 2 + i)%nat vone) / INR 2
+  = sumR 2 (fun i => Dproduct (0 * 2 + i) vone) / INR 2 + kappa / INR 2.
 Proof. apply attack_grad_cam; try lia. intros; apply product_partial; simpl; lia. Qed.
 
 Example post_softmax_invariance_instance :

@@ -39,7 +39,8 @@ Example layer_completeness_program_instance :
   sumR 1 (RSI 1 (grad (Scal 2 (Var 0))) (fun _ => eval (Var 0)) (fun _ => grad (Var 0)) along dalong)
   = 2 * along 1 0%nat - 2 * along 0 0%nat.
 Proof.
-  apply (layer_completeness_program 1 1 (fun z => 2 * z 0%nat) (Scal 2 (Var 0)) (fun _ => Var 0) along dalong (fun _ => False)).
+  apply (layer_completeness_program 1 1 (fun z => 2 * z 0%nat) (Scal 2 (Var 0)) (fun _ => Var 0) along dalong
+    (fun _ => False)).
   - intros; simpl; lia.
   - simpl. lia.
   - split; [apply countable_none|]. intros i Hi. split; intros; [|apply segment_derive].
@@ -78,7 +79,8 @@ Proof. apply program_on_Rn. simpl. lia. Qed.
 Example skip_deficit_instance :
   sumR 1 (RSI 1 (grad both) (beside 1 input_layer) (beside_grad 1 input_layer_grad) along dalong)
   = eval both (fun k => beside 1 input_layer k (along 1)) - eval both (fun k => beside 1 input_layer k (along 0))
-    - sumR 1 (fun i => RInt (fun t => grad both (1 + i)%nat (trajectory (beside 1 input_layer) along t) * dalong t i) 0 1).
+    - sumR 1 (fun i => RInt (fun t =>
+        grad both (1 + i)%nat (trajectory (beside 1 input_layer) along t) * dalong t i) 0 1).
 Proof.
   apply (skip_deficit 1 1 (fun z => eval both (fun k => beside 1 input_layer k z)) (eval both)).
   - intros; apply input_layer_on; auto.
@@ -94,14 +96,16 @@ Example input_layer_path_instance :
 Proof. apply input_layer_path. lia. Qed.
 
 Example input_layer_segment_instance :
-  RSI 2 Dproduct input_layer input_layer_grad (segment vzero vone) (fun _ i => vone i - vzero i) 1 = IG Dproduct vone vzero 1.
+  RSI 2 Dproduct input_layer input_layer_grad (segment vzero vone) (fun _ i => vone i - vzero i) 1
+  = IG Dproduct vone vzero 1.
 Proof. apply input_layer_segment; [lia|]. apply product_segment_integrable. lia. Qed.
 
 Example layer_reparametrization_instance :
   RSI 1 Dproduct square_layer square_layer_grad (fun t => along (t ^ 2)) (fun t i => 2 * t * dalong (t ^ 2) i) 0
   = RSI 1 Dproduct square_layer square_layer_grad along dalong 0.
 Proof.
-  apply (layer_reparametrization 1 Dproduct square_layer square_layer_grad along dalong (fun t => t ^ 2) (fun t => 2 * t));
+  apply (layer_reparametrization 1 Dproduct square_layer square_layer_grad along dalong
+    (fun t => t ^ 2) (fun t => 2 * t));
     cbv beta; [|unfold pow; rewrite Rmult_0_l; reflexivity | unfold pow; rewrite !Rmult_1_l; reflexivity |].
   - intros t _. split; [auto_derive; auto; ring|].
     apply (@ex_derive_continuous R_AbsRing R_NormedModule). auto_derive; auto.
@@ -191,11 +195,13 @@ Example confident_instance : 1 - probability 2 logit 1 vone <= (INR 2 - 1) * exp
 Proof. apply confident; [lia|]. intros; apply leads; auto. Qed.
 
 Example outputs_decide_instance :
-  attribution (probability_grad 2 logit dlogit 1) along dalong 0 = attribution (probability_grad 2 logit dlogit 1) along dalong 0.
+  attribution (probability_grad 2 logit dlogit 1) along dalong 0
+  = attribution (probability_grad 2 logit dlogit 1) along dalong 0.
 Proof. apply outputs_decide; auto. intros; split; apply logit_partial. Qed.
 
 Example saturation_sharp_instance :
-  Rabs (probability_grad 2 (sharpen 5 logit) (sharpen_grad 5 dlogit) 1 0 vone) <= (INR 2 - 1) * 1 * (5 * exp (- (5 * 1))).
+  Rabs (probability_grad 2 (sharpen 5 logit) (sharpen_grad 5 dlogit) 1 0 vone)
+  <= (INR 2 - 1) * 1 * (5 * exp (- (5 * 1))).
 Proof.
   apply saturation_sharp; try lia; try lra.
   - intros; apply leads; auto.
@@ -211,7 +217,8 @@ Proof.
 Qed.
 
 Example saturated_layer_complete_instance :
-  sumR 1 (RSI 1 (probability_grad 2 (sharpen 5 logit) (sharpen_grad 5 dlogit) 1) input_layer input_layer_grad along dalong)
+  sumR 1 (RSI 1 (probability_grad 2 (sharpen 5 logit) (sharpen_grad 5 dlogit) 1) input_layer input_layer_grad
+    along dalong)
   = probability 2 (sharpen 5 logit) 1 (trajectory input_layer along 1)
     - probability 2 (sharpen 5 logit) 1 (trajectory input_layer along 0).
 Proof.
@@ -230,7 +237,8 @@ Definition dacross (t : R) : point := fun i => vone i - -1.
 
 Example saturated_layer_gap_instance :
   1 - (INR 2 - 1) * exp (- (5 * 1)) - exp (- (5 * 1))
-  <= sumR 1 (RSI 1 (probability_grad 2 (sharpen 5 logit) (sharpen_grad 5 dlogit) 1) input_layer input_layer_grad across dacross).
+  <= sumR 1 (RSI 1 (probability_grad 2 (sharpen 5 logit) (sharpen_grad 5 dlogit) 1) input_layer input_layer_grad
+    across dacross).
 Proof.
   apply (saturated_layer_gap 1 1 2 logit dlogit input_layer input_layer_grad across dacross 1 5) with (j := 0%nat);
     try lia; try lra.

@@ -96,7 +96,8 @@ Proof.
   { exists (fun k => INR k / INR m). auto. }
   intros i Hi. split.
   - intros t _. unfold polygon. apply (@continuous_plus _ R_AbsRing R_NormedModule); [apply continuous_const|].
-    assert (A : forall l, continuous (fun s : R => sumR l (fun k => clamp (INR m * s - INR k) * (p (S k) i - p k i))) t).
+    assert (A : forall l, continuous (fun s : R =>
+      sumR l (fun k => clamp (INR m * s - INR k) * (p (S k) i - p k i))) t).
     { induction l; simpl; [apply continuous_const|].
       apply (@continuous_plus _ R_AbsRing R_NormedModule); auto.
       apply (@continuous_mult _ R_AbsRing); [|apply continuous_const].
@@ -179,7 +180,8 @@ Proof.
     attribution D (polygon 10 (corner x' x)) (dpolygon 10 (corner x' x)) 0
     = attribution D (polygon 10 (corner x' x)) (dpolygon 10 (corner x' x)) 1).
   { intros F D x x' Hx Hx' Hn HS HC.
-    assert (Hex : forall i, (i < 2)%nat -> forall k, ex_RInt (fun t => D i (segment (corner x' x k) (corner x' x (S k)) t)) 0 1).
+    assert (Hex : forall i, (i < 2)%nat -> forall k,
+      ex_RInt (fun t => D i (segment (corner x' x k) (corner x' x (S k)) t)) 0 1).
     { intros i Hi k. apply (C1_segment_integrable 2 F); auto. }
     rewrite !polygon_attribution by (intros; auto; lia).
     assert (M : forall k l,
@@ -187,7 +189,8 @@ Proof.
       two_loops (S l) 0%nat = two_loops (S k) 1%nat -> two_loops (S l) 1%nat = two_loops (S k) 0%nat ->
       IG D (corner x' x (S l)) (corner x' x l) 0 = IG D (corner x' x (S k)) (corner x' x k) 1 /\
       IG D (corner x' x (S l)) (corner x' x l) 1 = IG D (corner x' x (S k)) (corner x' x k) 0).
-    { intros k l H1 H2 H3 H4. apply (swapped_segment F D); auto; unfold corner; rewrite ?H1, ?H2, ?H3, ?H4, Hx, Hx'; auto. }
+    { intros k l H1 H2 H3 H4. apply (swapped_segment F D); auto; unfold corner;
+      rewrite ?H1, ?H2, ?H3, ?H4, Hx, Hx'; auto. }
     destruct (M 0%nat 0%nat) as [A0 _]; auto. destruct (M 9%nat 9%nat) as [A9 _]; auto.
     destruct (M 1%nat 5%nat) as [A1 B1]; auto. destruct (M 2%nat 6%nat) as [A2 B2]; auto.
     destruct (M 3%nat 7%nat) as [A3 B3]; auto. destruct (M 4%nat 8%nat) as [A4 B4]; auto.
@@ -243,9 +246,11 @@ Theorem not_without_monotonicity :
   attribution Dsquare_product (polygon 10 two_loops) (dpolygon 10 two_loops) 1 = 29 / 96 /\
   IG Dsquare_product vone vzero 0 = 2 / 3 /\ IG Dsquare_product vone vzero 1 = 1 / 3.
 Proof.
-  assert (Hex : forall i k, (i < 2)%nat -> ex_RInt (fun t => Dsquare_product i (segment (two_loops k) (two_loops (S k)) t)) 0 1).
+  assert (Hex : forall i k, (i < 2)%nat ->
+    ex_RInt (fun t => Dsquare_product i (segment (two_loops k) (two_loops (S k)) t)) 0 1).
   { intros i k Hi. apply (C1_segment_integrable 2 square_product); auto. intros; apply square_product_C1. }
-  split; [eexists; apply polygon_path; lia|]. split; [|split; [apply two_loops_symmetric|split; [apply square_product_C1|]]].
+  split; [eexists; apply polygon_path; lia|].
+  split; [|split; [apply two_loops_symmetric|split; [apply square_product_C1|]]].
   { intros i Hi. split.
     - rewrite (polygon_side 10 two_loops 0 0) by (try lia; simpl; lra).
       destruct i as [|[|i]]; unfold segment, two_loops; simpl; try lia; lra.

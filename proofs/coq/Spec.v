@@ -97,7 +97,8 @@ Definition swap (i j : nat) (z : point) : point :=
 Definition symmetric (i j : nat) (F : point -> R) : Prop := forall z, F (swap i j z) = F z.
 
 (** A path method (P x' x is the path from x' to x, dP x' x its derivative) preserves symmetry: a symmetric C1
-    function at inputs and baselines that are equal in i and j gets equal attributions (both premises of IG.symmetry). *)
+    function at inputs and baselines that are equal in i and j gets equal attributions (both premises of
+    IG.symmetry). *)
 Definition preserves_symmetry (n : nat) (P dP : point -> point -> R -> point) : Prop :=
   forall i j F D x x', (i < n)%nat -> (j < n)%nat -> i <> j -> x i = x j -> x' i = x' j ->
     on_Rn n F -> symmetric i j F -> (forall p, C1_at n F D p) ->
@@ -228,6 +229,22 @@ Inductive piecewise_linear (n : nat) : net -> Prop :=
 | pl_kink l r c0 a : piecewise_linear n a -> piecewise_linear n (Kink l r c0 a)
 | pl_max w a b : piecewise_linear n a -> piecewise_linear n b -> piecewise_linear n (Max w a b).
 
+(** The Cantor function and its approximants (PATH.completeness.cantor): the mean of two copies of
+    the approximant before, at 3 t and at 3 t - 2; as a ReLU network applied to e; and their limit. *)
+Fixpoint cantor (k : nat) (t : R) : R :=
+  match k with O => clamp t | S k => (cantor k (3 * t) + cantor k (3 * t - 2)) / 2 end.
+Fixpoint cantor_net (k : nat) (e : net) : net :=
+  match k with
+  | O => Plus (Relu 0 e) (Scal (-1) (Relu 0 (Plus e (Cst (-1)))))
+  | S k => Scal (/ 2) (Plus (cantor_net k (Scal 3 e)) (cantor_net k (Plus (Scal 3 e) (Cst (-2)))))
+  end.
+Definition cantor_function (t : R) : R := real (Lim_seq (fun k => cantor k t)).
+
+(** E is covered by finitely many intervals of any total length eps: it has content, and so measure, 0. *)
+Definition negligible (E : R -> Prop) : Prop :=
+  forall eps, 0 < eps -> exists n a b, (forall k, (k < n)%nat -> a k <= b k) /\
+    sumR n (fun k => b k - a k) < eps /\ forall t, E t -> exists k, (k < n)%nat /\ a k <= t <= b k.
+
 (** No activation and no maximum of the program sits at a kink at z. *)
 Fixpoint no_kink (e : net) (z : point) : Prop :=
   match e with
@@ -255,12 +272,14 @@ Definition right_sum (n : nat) (f a : nat -> R) : R := sumR n (fun l => f (S l) 
 Definition trapezoid_sum (n : nat) (f a : nat -> R) : R :=
   sumR n (fun l => (f l + f (S l)) / 2 * (a (S l) - a l)).
 
-(** The same sum with one coefficient per sample; the neighbours of the end samples are the ends (RS.trapezoid_central). *)
+(** The same sum with one coefficient per sample; the neighbours of the end samples are the ends
+    (RS.trapezoid_central). *)
 Definition central_sum (n : nat) (f a : nat -> R) : R :=
   / 2 * sumR (S n) (fun l => f l * (a (Nat.min (S l) n) - a (Nat.pred l))).
 
 (** A layer sum: one Riemann–Stieltjes sum per channel k < m of the trajectory h (point, channel) of the layer. *)
-Definition layer_sum (rule : nat -> (nat -> R) -> (nat -> R) -> R) (n m : nat) (D : nat -> point -> R) (h : nat -> point) : R :=
+Definition layer_sum (rule : nat -> (nat -> R) -> (nat -> R) -> R) (n m : nat)
+    (D : nat -> point -> R) (h : nat -> point) : R :=
   sumR m (fun k => rule n (fun l => D k (h l)) (fun l => h l k)).
 
 (** A head of degree at most 2 in m channels and its gradient. *)
@@ -413,7 +432,8 @@ Definition rectified (Ds : nat -> point -> R) (k : nat) (z : point) : R := relu 
 Definition sum_others (n c : nat) (f : nat -> R) : R := sumR n (fun j => if Nat.eqb j c then 0 else f j).
 (** The probability y_c of class c under logits Z, and its gradient through the logits' gradients DZ. *)
 Definition probability (n : nat) (Z : nat -> point -> R) (c : nat) (z : point) : R := softmax n (fun j => Z j z) c.
-Definition probability_grad (n : nat) (Z : nat -> point -> R) (DZ : nat -> nat -> point -> R) (c i : nat) (z : point) : R :=
+Definition probability_grad (n : nat) (Z : nat -> point -> R) (DZ : nat -> nat -> point -> R)
+    (c i : nat) (z : point) : R :=
   probability n Z c z * sum_others n c (fun j => probability n Z j z * (DZ c i z - DZ j i z)).
 (** Logits and gradients multiplied by beta: softmax (beta z). *)
 Definition sharpen (beta : R) (Z : nat -> point -> R) : nat -> point -> R := fun j z => beta * Z j z.

@@ -1,8 +1,8 @@
 (** Can the premises of the theorems on sums, quadrature and exact values be met? *)
 From Coq Require Import Reals Lra Lia Arith ZArith.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus Fundamental Completeness Networks Stieltjes StieltjesError Order Quadrature Exact
-  Instances.
+From IgProps Require Import Spec Calculus Fundamental Completeness Networks Stieltjes StieltjesError Order Quadrature
+  Exact Instances.
 Open Scope R_scope.
 
 Lemma monotone_variation (f : R -> R) a b : (forall s t, s <= t -> f s <= f t) -> variation_le f a b (f b - f a).

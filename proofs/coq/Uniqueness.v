@@ -205,7 +205,8 @@ Proof.
     unfold patched, dpatched.
     destruct (Req_EM_T (x 0%nat) (x 1%nat)) as [E1|]; [|tauto].
     destruct (Req_EM_T (x' 0%nat) (x' 1%nat)) as [E2|]; [|tauto].
-    assert (A : forall k, (k < 2)%nat -> attribution D (fun t => segment x' x t) (fun _ i => x i - x' i) k = IG D x x' k).
+    assert (A : forall k, (k < 2)%nat ->
+      attribution D (fun t => segment x' x t) (fun _ i => x i - x' i) k = IG D x x' k).
     { intros k Hk. apply attribution_segment. apply (C1_segment_integrable 2 F); auto. }
     rewrite !A by auto. apply (symmetry 2 F); auto. intros t Ht. split; apply (C1_partial 2 F); auto.
   - intros H.
