@@ -165,7 +165,9 @@ def test_a_table_of_unknown_words_is_refused(tiny: Callable[..., Path]) -> None:
         audit.audit(tiny(table=swapped(TABLE, "double n", "triple n")))
 
 
-@pytest.mark.parametrize("instances", ["", INSTANCES.replace("apply even; repeat constructor | ", ""), "(* even_instance *)"])
+@pytest.mark.parametrize(
+    "instances", ["", INSTANCES.replace("apply even; repeat constructor | ", ""), "(* even_instance *)"]
+)
 def test_premises_that_no_instance_meets_are_refused(tiny: Callable[..., Path], instances: str) -> None:
     with pytest.raises(audit.Refused, match=r"TINY\.even: can the premises of even be met\?"):
         audit.audit(tiny(instances=instances))
@@ -184,6 +186,17 @@ def test_our_proofs_pass_and_the_written_result_says_so() -> None:
 
 def test_the_written_result_is_about_these_sources() -> None:
     assert audit.stale(COQ) == ""
+
+
+def test_every_file_is_in_the_project() -> None:
+    listed = [line for line in (COQ / "_CoqProject").read_text().splitlines() if line.endswith(".v")]
+    assert sorted(listed) == sorted(path.name for path in COQ.glob("*.v"))
+
+
+def test_the_docs_show_what_was_accepted() -> None:
+    pages = audit.pages(COQ)
+    assert {path.name: path.read_text() for path in audit.PAGES.glob("*.md")} == pages
+    assert "```coq\nTheorem reversal :" in pages["axioms.md"]
 
 
 def test_a_result_about_other_sources_is_noticed(tiny: Callable[..., Path]) -> None:
