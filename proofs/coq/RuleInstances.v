@@ -1,7 +1,7 @@
 (** Can the premises of the theorems on the existence of integrals and the order of quadrature rules be met? *)
 From Coq Require Import Reals Lra Lia Arith List.
 From Coquelicot Require Import Coquelicot.
-From IgProps Require Import Spec Calculus Existence QuadratureOrder Spectral SumInstances.
+From IgProps Require Import Spec Calculus Existence QuadratureOrder Spectral SecantExact SumInstances.
 Open Scope R_scope.
 
 Lemma jump_variation : variation_le jump 0 1 (jump 1 - jump 0).
@@ -91,3 +91,8 @@ Proof.
       * intros s _. auto_derive; auto; field.
       * intros s _. apply (polynomial_continuous (cons u (cons v nil)) s).
 Qed.
+
+Example single_kink_exact_instance :
+  multiplier (Relu 0 (Var 0)) 0 (fun _ => -1) vone = RInt (fun t => grad (Relu 0 (Var 0)) 0 (segment (fun _ => -1) vone
+      t)) 0 1.
+Proof. apply single_kink_exact. apply one_here. constructor. Qed.

@@ -365,6 +365,32 @@ Fixpoint multiplier (e : net) (i : nat) (y z : point) : R :=
       let m := divided_difference Rabs (fun _ => 2 * w - 1) (eval a y - eval b y) (eval a z - eval b z) in
       (1 + m) / 2 * multiplier a i y z + (1 - m) / 2 * multiplier b i y z
   end.
+(** On the straight cell from y to z a keeps its side: it is positive inside and at one end at least, or negative so,
+    or 0 throughout. *)
+Definition keeps_side (y z : point) (a : net) : Prop :=
+  let u := fun t => eval a (segment y z t) in
+  ((forall t, 0 < t < 1 -> 0 < u t) /\ 0 <= u 0 /\ 0 <= u 1 /\ 0 < u 0 + u 1) \/
+  ((forall t, 0 < t < 1 -> u t < 0) /\ u 0 <= 0 /\ u 1 <= 0 /\ u 0 + u 1 < 0) \/
+  (forall t, 0 <= t <= 1 -> u t = 0).
+(** No unit of the network changes sign on the cell; at most one does (SECANT.exact_single_kink). *)
+Inductive still (y z : point) : net -> Prop :=
+| still_var k : still y z (Var k)
+| still_cst c : still y z (Cst c)
+| still_plus a b : still y z a -> still y z b -> still y z (Plus a b)
+| still_scal c a : still y z a -> still y z (Scal c a)
+| still_kink l r c0 a : still y z a -> keeps_side y z a -> still y z (Kink l r c0 a).
+Inductive one_kink (y z : point) : net -> Prop :=
+| one_none e : still y z e -> one_kink y z e
+| one_left a b : one_kink y z a -> still y z b -> one_kink y z (Plus a b)
+| one_right a b : still y z a -> one_kink y z b -> one_kink y z (Plus a b)
+| one_scal c a : one_kink y z a -> one_kink y z (Scal c a)
+| one_before l r c0 a : one_kink y z a -> keeps_side y z a -> one_kink y z (Kink l r c0 a)
+| one_here l r c0 a : still y z a -> one_kink y z (Kink l r c0 a).
+(** Two units in series that both change sign; and one that does, before a unit that leaves its kink only inside. *)
+Definition two_in_series : net := Relu 0 (Plus (Relu 0 (Var 0)) (Scal (-1) (Var 1))).
+Definition dip : net :=
+  Relu 1 (Plus (Plus (Abs 0 (Plus (Scal 2 (Var 0)) (Cst (-1)))) (Cst (-1))) (Plus (Var 1) (Scal (-1) (Var 0)))).
+
 (** The program reads the first n coordinates only. *)
 Fixpoint reads (n : nat) (e : net) : Prop :=
   match e with
