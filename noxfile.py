@@ -1,6 +1,8 @@
-"""The project's front door: nox -s check, tests, property_tests, lint, downstream, bench."""
+"""The project's front door: nox -s check, tests, property_tests, lint, coq, downstream, bench."""
 
 from __future__ import annotations
+
+import sys
 
 import nox
 
@@ -45,6 +47,12 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session(venv_backend="none")
+def coq(session: nox.Session) -> None:
+    """Compile the Coq proofs from clean and audit them; needs apt-get install coq libcoq-coquelicot."""
+    session.run(sys.executable, "proofs/coq/audit.py", *session.posargs, external=True)
 
 
 @nox.session

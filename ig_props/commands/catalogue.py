@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import inspect
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -19,6 +21,9 @@ from ig_props.running.request import UsageError
 
 if TYPE_CHECKING:
     from ig_props.claims.claim import Claim
+
+KERNEL = Path(__file__).parents[2] / "proofs" / "coq" / "result.json"
+"""What Coq's kernel accepted, in a source checkout; a wheel has no such file."""
 
 WIDE = 120
 """Columns from which a table with sentences reads well."""
@@ -137,6 +142,22 @@ def _makers(claim: Claim) -> list[str]:
     return [a.spec for a in available() if a.kind in claim.kinds]
 
 
+def _kernel_checked(claim: str) -> list[tuple[str, str]]:
+    """The theorems that Coq's kernel accepted for the claim, or why there is none; empty without a source checkout."""
+    if not KERNEL.exists():
+        return []
+    result = json.loads(KERNEL.read_text())
+    if claim in result["unproved"]:
+        return [("not in Coq", result["unproved"][claim])]
+    rows = []
+    for theorem in result["claims"].get(claim, ()):
+        axioms = ", ".join(a.rpartition(".")[2] for a in theorem["axioms"]) or "no axioms"
+        rows.append(("Coq", f"{theorem['reads']}\n{theorem['theorem']} in {theorem['file']}, from {axioms}:"))
+        rows.append(("", theorem["statement"]))
+        rows += [("not in Coq", theorem["gap"])] if theorem["gap"] else []
+    return rows
+
+
 def explain(name: str) -> int:
     """Print everything that is known of a claim; 1 where its witness fails."""
     claim = _found(name)
@@ -162,6 +183,7 @@ def explain(name: str) -> int:
         except AssertionError as error:
             failed = True
             rows.append(("witness", f"FAILS: {error}"))
+    rows += _kernel_checked(claim.id)
     command = f"\nig-props check {makers[0]} --claims {claim.id}" if claim.attackable and makers else ""
     terminal.show(title, _table(rows, ("bold", "")), Text(command, style="dim"))
     return int(failed)
