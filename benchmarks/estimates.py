@@ -82,7 +82,7 @@ def share(name: str, count: int, rtol: float) -> tuple[int, int, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", type=int, default=1000, help="networks per row")
+    parser.add_argument("--networks", type=int, default=200, help="networks per row")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     random.seed(options.seed)
