@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import functools
 import hashlib
 import json
 import re
@@ -209,28 +210,33 @@ def _restate_file(where: Path, file: str, theorems: list[Theorem]) -> dict[Theor
     _blamed(where, f"Said{file}", "has a statement that means nothing to Spec.v", says, PRELUDE)
     # no Import: the names of a proof file stay out of sight
     head = f"From {PACKAGE} Require Said{file} {file}.\n"
+    groups = [
+        [k for k, t in enumerate(theorems) if t.claim == claim] for claim in dict.fromkeys(t.claim for t in theorems)
+    ]
     checks = [
-        (
-            t,
-            f"Definition checked{k} : Said{file}.says{k} := {PACKAGE}.{file}.{t.name}.\n"
-            f'Goal True. idtac "{MARK}". Abort.\nPrint Assumptions checked{k}.\n',
-        )
+        (t, f"Definition checked{k} : Said{file}.says{k} := {PACKAGE}.{file}.{t.name}.\n")
         for k, t in enumerate(theorems)
     ]
+    for group in groups:
+        proof = functools.reduce("conj ({}) {}".format, [f"checked{k}" for k in group])
+        question = f'Definition all{group[0]} := {proof}.\nGoal True. idtac "{MARK}". Abort.\nPrint Assumptions all{group[0]}.\n'
+        checks.append((theorems[group[0]], question))
     printed = _blamed(where, f"Checked{file}", "is not what the table says", checks, head).split(MARK)[1:]
-    if len(printed) != len(theorems):
-        raise Refused(f"{file}.v: {len(printed)} answers to {len(theorems)} questions")
-    found = {}
-    for t, said in zip(theorems, printed, strict=True):
+    if len(printed) != len(groups):
+        raise Refused(f"{file}.v: {len(printed)} answers to {len(groups)} questions")
+    found: dict[Theorem, list[str]] = {}
+    for group, said in zip(groups, printed, strict=True):
+        t = theorems[group[0]]
         try:
-            found[t] = axioms(said)
+            rests_on = axioms(said)
         except Refused as error:
             raise Refused(f"{t.claim}: {t.file}.{t.name} {error}") from None
+        found |= {theorems[k]: rests_on for k in group}
     return found
 
 
 def restate(where: Path, theorems: list[Theorem]) -> dict[Theorem, list[str]]:
-    """Give every theorem of the table its statement as type; the axioms of each."""
+    """Give every theorem of the table its statement as type; the axioms of each, with those of its claim in its file."""
     files = sorted({t.file for t in theorems})
     missing = [file for file in files if not (where / f"{file}.v").exists()]
     if missing:
@@ -265,6 +271,7 @@ def audit(folder: Path, everything: bool = False) -> dict[str, Any]:
     Raises `Refused` at the first thing that is not accepted.
     """
     theorems, unproved = table(folder)
+    sources = digest(folder)
     idle = without_instance(folder, theorems)
     if idle:
         raise Refused(f"{idle[0].claim}: can the premises of {idle[0].name} be met? No file of instances uses it")
@@ -290,7 +297,7 @@ def audit(folder: Path, everything: bool = False) -> dict[str, Any]:
             }
         )
     coq = _run(["coqc", "--print-version"], folder).split()[0]
-    return {"coq": coq, "sources": digest(folder), "claims": claims, "unproved": unproved}
+    return {"coq": coq, "sources": sources, "claims": claims, "unproved": unproved}
 
 
 def stale(folder: Path, result: dict[str, Any] | None = None) -> str:
