@@ -66,10 +66,10 @@ def _secant(job: Job, n_steps: int) -> Attribution:
             f"method 'secant' needs a model of affine maps and scalar activations that can be traced; {why}"
         )
     edges = sums.uniform(job.segments, n_steps)
-    means, _ = job.secant(edges)
+    means, _, _ = job.secant(edges)
     if n_steps == 1:
         return job.finished(means, torch.full_like(job.gain, torch.nan), "secant", n_steps)
-    coarse, _ = job.secant(sums.uniform(job.segments, n_steps // 2))
+    coarse, _, _ = job.secant(sums.uniform(job.segments, n_steps // 2))
     return job.finished(means, job.change(means, coarse) + job.floor(means), "secant", n_steps)
 
 

@@ -52,15 +52,31 @@ def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
 def job_of(model: nn.Module, asked: Segments, internal_batch_size: int | None = None, many: bool = False) -> Job:
     """A request with what the model is found to be; a trace that answers otherwise than the model is not followed."""
     with torch.no_grad():
-        rows = tuple(torch.cat(pair) for pair in zip(asked.ends, asked.starts, strict=True))
-        scores = asked.scores(rows, 2)
-        gain = (scores[: asked.count] - scores[asked.count :]).double()
+        gain = _gain(asked, internal_batch_size)
         structure, inner = _traced(model, asked)
-        units, wrong = _run(structure, inner, rows)
+        few = slice(0, 2)
+        units, wrong = _run(
+            structure, inner, tuple(torch.cat([b[few], a[few]]) for a, b in zip(asked.starts, asked.ends, strict=True))
+        )
     if wrong:
         structure, inner = Structure(Family.UNKNOWN, wrong), asked
     budget = _budget(asked, units, internal_batch_size)
     return Job(inner, structure, units, gain, budget, many, LASTS.get(asked.score))
+
+
+def _gain(asked: Segments, internal_batch_size: int | None) -> Tensor:
+    """F(x) - F(x') of every sample."""
+    gain = torch.zeros(asked.count, dtype=torch.float64, device=asked.ends[0].device)
+
+    def step(start: int, stop: int) -> None:
+        samples = torch.arange(start, stop, device=gain.device)
+        ends, starts = (
+            asked.scores(tuple(p[start:stop] for p in parts), samples) for parts in (asked.ends, asked.starts)
+        )
+        gain[start:stop] = ends.double() - starts.double()
+
+    sums.Budget(internal_batch_size or asked.count).spread(asked.count, step)
+    return gain
 
 
 def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str]:
@@ -133,10 +149,12 @@ class Job:
     def eps(self) -> float:
         return torch.finfo(self.segments.ends[0].dtype).eps
 
-    def secant(self, edges: Tensor) -> tuple[Tensors, Tensor]:
-        """The secant sum over cells with edges [K + 1, N], and the kinks in each [K, N]."""
-        means, kinks = sums.secant_sum(self.inner.segments, self.inner.structure, edges, self.budget)
-        return self.inner.back(means), kinks
+    def secant(self, edges: Tensor, signs: Tensor | None = None) -> tuple[Tensors, list[Tensors], Tensor]:
+        """The secant sum over cells with edges [K + 1, N], sums in which the cells have signs [S, K, N], and the kinks in
+        each cell [K, N]."""
+        inner = self.inner
+        means, others, kinks = sums.secant_sum(inner.segments, inner.structure, edges, self.budget, signs)
+        return inner.back(means), others, kinks
 
     def by_rules(self, nodes: Tensor, weights: Tensor) -> list[Tensors]:
         """Σ_l w_l ∇F for weights [R, K] of several rules."""

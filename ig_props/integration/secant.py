@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ig_props.integration.structure import Family, Structure, rectifier
+from ig_props.integration.structure import Family, Structure, rectifier, thresholds
+
+Watch = Callable[[Tensor], None]
 
 
 class _Scalar(torch.autograd.Function):
@@ -55,14 +57,16 @@ class _Largest(torch.autograd.Function):
     """Max-pooling; between two winners the share of the cell that each of them leads."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, pool: nn.MaxPool2d, count: int) -> Tensor:
+    def forward(ctx: Any, u: Tensor, pool: nn.MaxPool2d, count: int, watch: Watch | None) -> Tensor:
         y, index = F.max_pool2d(u, pool.kernel_size, pool.stride, pool.padding, return_indices=True)
         ctx.save_for_backward(u, index)
         ctx.count = count
+        if watch is not None:
+            watch(index)
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         u, index = ctx.saved_tensors
         n = ctx.count
         flat, index = u.flatten(2), index.flatten(2)
@@ -76,7 +80,7 @@ class _Largest(torch.autograd.Function):
         g = gradients[0].flatten(2)[:-n]
         passed = torch.zeros_like(flat)
         passed[:-n].scatter_add_(2, first, g * share).scatter_add_(2, second, g * (1 - share))
-        return passed.view_as(u), None, None
+        return passed.view_as(u), None, None, None
 
 
 SCALAR_FUNCTIONS = (
@@ -91,13 +95,13 @@ class SecantModel:
     """A traced model whose backward pass gives cells' multipliers.
 
     complete: whether every nonlinear node has a secant form, so that the sums are complete at every number of cells.
-    watch: called with the tensor before every rectifier.
+    watch: called with what decides which side of a kink every unit is on, kink by kink.
     """
 
-    def __init__(self, structure: Structure, watch: Callable[[Tensor], None] | None = None) -> None:
+    def __init__(self, structure: Structure, watch: Watch | None = None) -> None:
         assert structure.graph is not None
         self.watch = watch
-        self.graph, self.kinks = structure.graph, set(structure.kinks)
+        self.graph, self.kinks, self.curves = structure.graph, set(structure.kinks), set(structure.curves)
         self.complete = structure.family is not Family.UNKNOWN and all(map(self._is_scalar, structure.curves))
 
     def _is_scalar(self, name: str) -> bool:
@@ -105,7 +109,7 @@ class SecantModel:
         return _scalar(node, self.graph) is not None
 
     def runner(self, count: int) -> fx.Interpreter:
-        return _Runner(self.graph, self.kinks, count, self.watch)
+        return _Runner(self, count)
 
     def __call__(self, rows: tuple[Tensor, ...], count: int) -> Tensor:
         result: Tensor = self.runner(count).run(*rows)
@@ -113,24 +117,23 @@ class SecantModel:
 
 
 class _Runner(fx.Interpreter):
-    def __init__(
-        self, module: fx.GraphModule, kinks: set[str], count: int, watch: Callable[[Tensor], None] | None
-    ) -> None:
-        super().__init__(module)
-        self.kinks, self.count, self.watch = kinks, count, watch
+    def __init__(self, model: SecantModel, count: int) -> None:
+        super().__init__(model.graph)
+        self.kinks, self.curves, self.watch, self.count = model.kinks, model.curves, model.watch, count
 
     def run_node(self, n: fx.Node) -> Any:
         if n.name in self.kinks:
             (u,) = (self.env[a] for a in n.all_input_nodes[:1])
             function = rectifier(n, self.module)  # type: ignore[arg-type]
             if function is None:
-                return _Largest.apply(u, self.module.get_submodule(str(n.target)), self.count)  # type: ignore[no-untyped-call]
+                return _Largest.apply(u, self.module.get_submodule(str(n.target)), self.count, self.watch)  # type: ignore[no-untyped-call]
             if self.watch is not None:
-                self.watch(u.detach())
+                for c in thresholds(n, self.module):  # type: ignore[arg-type]
+                    self.watch(u.detach() > c)
             # kinks have no rounding to fear: both ends on one side give the slope itself
             return _Scalar.apply(u, function, self.count, 0.0)  # type: ignore[no-untyped-call]
-        function = _scalar(n, self.module)  # type: ignore[arg-type]
-        if function is not None and n.meta.get("varies", True):
+        function = _scalar(n, self.module) if n.name in self.curves else None  # type: ignore[arg-type]
+        if function is not None:
             (u,) = (self.env[a] for a in n.all_input_nodes[:1])
             close = torch.finfo(u.dtype).eps ** 0.5
             return _Scalar.apply(u, function, self.count, close)  # type: ignore[no-untyped-call]

@@ -24,15 +24,16 @@ class Budget:
 
     def spread(self, total: int, step: Callable[[int, int], None]) -> None:
         """Calls step(start, stop) over range(total) in chunks of at most `rows`; once more with half where memory is
-        short."""
+        short. OutOfMemoryError says when one is too many."""
         start = 0
         while start < total:
             stop = min(total, start + self.rows)
             try:
                 step(start, stop)
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
                 if self.rows <= 1:
-                    raise
+                    text = f"memory is too short for one point at a time: {error}"
+                    raise torch.OutOfMemoryError(text) from None
                 self.rows = max(1, self.rows // 2)
                 continue
             start = stop
@@ -58,8 +59,11 @@ def gradients(segments: Segments, rows: Tensors, samples: Tensor | int, weights:
         return torch.autograd.grad(total, leaves, materialize_grads=True)
 
 
-def rule_sums(segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget) -> tuple[list[Tensors], Tensors]:
-    """Σ_l w_l ∇F for weights [R, K] of R rules at ascending nodes [K] common to all samples, and Σ_l |∇F(t_{l+1}) - ∇F(t_l)|."""
+def rule_sums(
+    segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget, power: float = 1.0
+) -> tuple[list[Tensors], Tensors]:
+    """Σ_l w_l ∇F for weights [R, K] of R rules at ascending nodes [K] common to all samples, and Σ_l |∇F(t_{l+1}) - ∇F(t_l)|^p
+    for a power p."""
     totals, variations, count = [zeros(segments) for _ in weights], zeros(segments), segments.count
     last: list[Tensor] = []
 
@@ -67,7 +71,8 @@ def rule_sums(segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget
         found = gradients(segments, segments.points(nodes[start:stop]), stop - start)
         for part, (variation, g) in enumerate(zip(variations, found, strict=True)):
             g = g.view(stop - start, count, *g.shape[1:])
-            variation += (torch.cat([last[part], g]) if last else g).diff(dim=0).abs().sum(0, dtype=torch.float64)
+            steps = (torch.cat([last[part], g]) if last else g).diff(dim=0).abs().to(torch.float64)
+            variation += (steps if power == 1.0 else steps**power).sum(0)
             sums = torch.tensordot(weights[:, start:stop], g.to(torch.float64), dims=([1], [0]))
             for total, added in zip(totals, sums, strict=True):
                 total[part].add_(added)
@@ -88,30 +93,39 @@ def uniform(segments: Segments, cells: int) -> Tensor:
     return edges[:, None].expand(-1, segments.count)
 
 
-def refined(edges: Tensor, kinks: Tensor, cells: int) -> Tensor:
-    """Edges [cells + 1, N] of as many cells: half of them shared out evenly, half as the kinks [K, N] lie on old cells."""
-    found = kinks.double().cumsum(0)
-    share = torch.cat([torch.zeros_like(edges[:1]), found / found[-1].clamp(min=1.0)])
-    level = torch.where(found[-1] > 0, (edges + share) / 2, edges).T.contiguous()
-    wanted = torch.linspace(0.0, 1.0, cells + 1, dtype=torch.float64, device=edges.device).repeat(len(level), 1)
-    right = torch.searchsorted(level, wanted, right=True).clamp(1, level.shape[1] - 1)
-    low, high = level.gather(1, right - 1), level.gather(1, right)
-    left, end = edges.T.gather(1, right - 1), edges.T.gather(1, right)
-    new = left + (end - left) * ((wanted - low) / (high - low)).clamp(0.0, 1.0)
-    new[:, 0], new[:, -1] = 0.0, 1.0
-    return new.T.contiguous()
+def refined(edges: Tensor, kinks: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """Cells split into equal parts, so many in all, more where a cell is wide or more kinks [K, N] lie.
+
+    Edges [cells + 1, N], and of which old cell each new one is a part [cells, N].
+    """
+    bends = kinks.double() / kinks.double().sum(0).clamp(min=1.0)
+    share = (bends + edges.diff(dim=0)).cumsum(0)
+    share = share / share[-1]
+    parts = 1 + torch.round(share * (cells - len(kinks))).diff(dim=0, prepend=torch.zeros_like(share[:1])).long()
+    last = parts.cumsum(0).T.contiguous()
+    place = torch.arange(cells, device=edges.device).expand(len(last), -1).contiguous()
+    owner = torch.searchsorted(last, place, right=True)
+    size = parts.T.gather(1, owner)
+    within = place - (last.gather(1, owner) - size)
+    left, right = edges[:-1].T.gather(1, owner), edges[1:].T.gather(1, owner)
+    new = torch.cat([torch.lerp(left, right, within.double() / size), edges[-1:].T], dim=1)
+    return new.T.contiguous(), owner.T.contiguous()
 
 
 LEAST_EDGES = 16
 """A chunk of the secant rule computes one edge more than it has cells; with so many at a time that costs little."""
 
 
-def secant_sum(segments: Segments, structure: Structure, edges: Tensor, budget: Budget) -> tuple[Tensors, Tensor]:
-    """The mean of the cells' multipliers over cells with edges [K + 1, N], and how many units bend in each cell [K, N].
+def secant_sum(
+    segments: Segments, structure: Structure, edges: Tensor, budget: Budget, signs: Tensor | None = None
+) -> tuple[Tensors, list[Tensors], Tensor]:
+    """The mean of the cells' multipliers over cells with edges [K + 1, N], sums in which cells have signs [S, K, N], and
+    how many units bend in each cell [K, N].
 
     A chunk holds some samples and some of their cells, and begins at the edge where the one before ended.
     """
     totals = zeros(segments)
+    others = [zeros(segments) for _ in (() if signs is None else signs)]
     kinks = torch.zeros((len(edges) - 1, segments.count), device=edges.device)
     cells, device = len(edges) - 1, edges.device
 
@@ -121,9 +135,8 @@ def secant_sum(segments: Segments, structure: Structure, edges: Tensor, budget: 
         def step(start: int, stop: int) -> None:
             size, found = stop - start, torch.zeros((stop - start, count), device=device)
 
-            def watch(u: Tensor) -> None:
-                above = u > 0
-                found.add_((above[count:] != above[:-count]).flatten(1).sum(1).view(-1, count))
+            def watch(side: Tensor) -> None:
+                found.add_((side[count:] != side[:-count]).flatten(1).sum(1).view(-1, count))
 
             model = SecantModel(structure, watch)
             secant = replace(segments, forward=lambda *rows: model(rows, count))
@@ -131,15 +144,22 @@ def secant_sum(segments: Segments, structure: Structure, edges: Tensor, budget: 
             scale = torch.cat([here.diff(dim=0), torch.zeros_like(here[:1])]).flatten()
             samples = torch.arange(first, last, device=device).repeat(size + 1)
             rows = segments.at(samples, here.flatten())
-            for total, g in zip(totals, gradients(secant, rows, samples, scale), strict=True):
-                total[first:last] += g[:-count].view(size, count, *g.shape[1:]).sum(0, dtype=torch.float64)
+            multipliers = gradients(secant, rows, samples, scale)
+            for part, g in enumerate(multipliers):
+                g = g[:-count].view(size, count, -1)
+                shape = totals[part][first:last].shape
+                totals[part][first:last] += g.sum(0, dtype=torch.float64).view(shape)
+                if signs is not None:
+                    with_signs = torch.einsum("skn,knu->snu", signs[:, start:stop, first:last].to(g.dtype), g)
+                    for other, added in zip(others, with_signs, strict=True):
+                        other[part][first:last] += added.view(shape)
             kinks[start:stop, first:last] = found
 
         Budget.spread(_in_nodes(budget, count), cells, step)
 
     Budget(max(1, budget.rows // min(cells + 1, LEAST_EDGES))).spread(segments.count, group)
     budget.evaluations += len(edges) * segments.count
-    return totals, kinks
+    return totals, others, kinks
 
 
 def pieces_sum(
