@@ -331,7 +331,7 @@ def test_no_file_is_unpickled(here: Path) -> None:
         (["nets.py:logits", "x.npy", "--score", "probabilty"], 2, "did you mean probability?"),
         (["nets.py:one", "x.npy", "--score", "log-odds"], 2, "needs a model with at least two classes"),
         (["nets.py:logits", "x.npy", "--method", "gradcam"], 2, "did you mean grad-cam?"),
-        (["nets.py:logits", "x.npy", "--method", "grad-cam", "--arg", "a=1"], 2, "takes no --arg"),
+        (["nets.py:logits", "x.npy", "--method", "grad-cam", "--arg", "a=1"], 3, "given 'a'"),
         (["nets.py:logits", "x.npy", "--html", "no/such.html"], 2, "--html no/such.html cannot be written"),
         (["x.npy", "x.npy"], 2, "MODEL is FILE.py:OBJECT"),
         (["torchvision:resnet18", "x.npy"], 2, "needs --weights FILE"),

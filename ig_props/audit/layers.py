@@ -36,13 +36,13 @@ def maps(subject: Subject) -> Section | None:
         + ("activations are negative here" if not bool(found.nonnegative[0]) else "ε is not below 2")
     )
     answer = (
-        f"At {subject.layer} Grad-CAM++ and Grad-CAM with positive gradients, each over its maximum, differ by {observed:.3g}; "
-        f"ε = max |g ΣA| is {eps:.3g}, {proved}."
+        f"At layer {subject.layer} Grad-CAM++ and Grad-CAM with positive gradients, each over its maximum, differ by "
+        f"{observed:.3g}; ε = max |g ΣA| is {eps:.3g}, {proved}."
     )
     heats = []
     for kind in MAPS:
         drawn, _ = heat_map(subject, kind)
-        heats.append(Heat(kind, drawn.normalized[0].cpu().numpy(), False, "over its maximum"))
+        heats.append(Heat(kind, drawn.normalized[0].cpu().numpy(), False))
     return Section(
         "maps", "What do the heat maps say?", answer, Mark.GOOD if observed <= subject.rtol else Mark.WARNING, (),
         {"layer": subject.layer, "epsilon": eps, "bound": bound, "observed": observed,

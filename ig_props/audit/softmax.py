@@ -15,6 +15,8 @@ from ig_props.methods import shift_attack
 from ig_props.methods.grad_cam import layer_output
 from ig_props.methods.scores import SCORES, score_of
 
+SATURATED = 0.02
+"""The softmax is called nearly saturated where all other classes together have less, and saturated at a tenth of it."""
 POINTS = 64
 """Points at which the probabilities of a forged model are compared."""
 
@@ -58,7 +60,7 @@ def saturation(subject: Subject) -> Section | None:
     pre = maps[before]
     alike = {name: (cosine(pre, m), common(pre, m)) for name, m in maps.items() if name != before}
     level = 4 * own * rest
-    degree = "saturated" if level < 0.01 else "nearly saturated" if level < 0.1 else "not saturated"
+    degree = "saturated" if rest < SATURATED / 10 else "nearly saturated" if rest < SATURATED else "not saturated"
     answer = (
         f"The probability of class {subject.target} is {own:.6g} and the softmax is {degree}: p (1 - p) is "
         f"{percent(level, 1)} of its largest value. The maps of {before} and probability have the cosine "
@@ -69,7 +71,7 @@ def saturation(subject: Subject) -> Section | None:
         (f"{before} and {name}", f"cosine {c:.3f}, {percent(share, 1)} of the largest tenth in common")
         for name, (c, share) in alike.items()
     ]
-    mark = Mark.WARNING if level < 0.1 or alike["probability"][0] < 0.9 else Mark.GOOD
+    mark = Mark.WARNING if rest < SATURATED or alike["probability"][0] < 0.9 else Mark.GOOD
     kind = subject.method.traits.kind
     numbers = {
         "probability": own,

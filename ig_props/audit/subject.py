@@ -30,7 +30,7 @@ NEAR_ONE = 1e-4
 STARTS = ("zeros", "blurred", "mean", "noise", "uniform")
 REFERENCE = 0.1
 """The part of the wanted error that the reference may be off by."""
-COARSE = 64
+COARSE = 32
 """Steps of the midpoint rule for explanations that are only compared with one another."""
 
 

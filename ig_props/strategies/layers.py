@@ -12,7 +12,11 @@ from ig_props.claims.case import Case
 from ig_props.networks.network import Network
 from ig_props.oracles.layers import is_cut
 from ig_props.strategies import networks as nets
+from ig_props.strategies import rewrites
 from ig_props.strategies.cases import IMAGES, VECTORS, Space, around, cases
+
+REACH = (1.0,) * 8 + (2.0**-14, 2.0**14)
+"""Sizes of a layer's values: a threshold of one's own shows where they are small."""
 
 
 def candidates(network: Network, traits: Traits) -> list[int]:
@@ -36,8 +40,10 @@ def layer_cases(draw: st.DrawFn, traits: Traits, space: Space) -> Case:
     usual = nets.convolutional if images else nets.layered
     # maps that are enlarged to the image keep their size where the layer has the image's
     other = nets.pointwise if traits.stage == "normalized" and images else usual
-    family = draw(nets.choice((usual, nets.affine_layers, other, other)))
+    deep = nets.convolutional_twice if images and traits.stage == "raw" else other
+    family = draw(nets.choice((usual, nets.affine_layers, other, deep)))
     network = draw(family(shape, classes).filter(lambda n: bool(candidates(n, traits))))
+    network = rewrites.first_scaled(network, draw(nets.choice(REACH)))
     case = draw(around(network, traits, space))
     layer = draw(st.sampled_from(candidates(network, traits)))
     return replace(case, layer=layer, situation=replace(case.situation, shared=False))

@@ -198,6 +198,21 @@ def convolutional(draw: Draw, shape: Shape, classes: int, gates: tuple[Op, ...] 
 
 
 @st.composite
+def convolutional_twice(draw: Draw, shape: Shape, classes: int) -> Network:
+    """Two convolutions with gates behind them and an affine head: the layers between bend along a path, as does what
+    lies behind them."""
+    b = Builder(shape)
+    value, channels = 0, shape[0]
+    for kernel, padding in ((draw(choice(KERNELS)), (1, 1)), (draw(choice(((1, 1), *KERNELS))), (0, 0))):
+        wide = draw(st.integers(1, 2))
+        value = b.add(conv_op(draw, channels, wide, kernel, padding), value)
+        value, channels = b.add(draw(choice(GATES)), value), wide
+    size = math.prod(b.last_shape())
+    b.add(affine_op(draw, size, classes, scale=draw(choice(SCALES))), b.add(Flatten(), value))
+    return b.build()
+
+
+@st.composite
 def pointwise(draw: Draw, shape: Shape, classes: int) -> Network:
     """A convolution of single pixels, with a gate or none, and an affine head: the layer has the image's size."""
     b = Builder(shape)

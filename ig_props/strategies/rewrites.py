@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from ig_props.networks.network import Add, Affine, Matrix, Network, Node, Op
+from ig_props.networks.network import Add, Affine, Conv2d, Matrix, Network, Node, Op
 
 HOMOGENEOUS = frozenset({"relu", "leaky_relu", "abs"})
 
@@ -33,6 +35,21 @@ def append(network: Network, op: Op) -> Network:
 def scaled(network: Network, factor: float) -> Network:
     """factor · F."""
     return append(network, Affine(_identity(network.classes, factor), (0.0,) * network.classes))
+
+
+def first_scaled(network: Network, factor: float) -> Network:
+    """The network with weights and biases of its first affine map or convolution times a factor, so that the values
+    behind it are small or large."""
+    for k, node in enumerate(network.nodes):
+        if isinstance(node.op, Affine | Conv2d):
+            weight, bias = ((factor * np.asarray(v)).tolist() for v in (node.op.weight, node.op.bias))
+            op = replace(node.op, weight=_nested(weight), bias=_nested(bias))
+            return Network(network.input_shape, (*network.nodes[:k], Node(op, node.operands), *network.nodes[k + 1 :]))
+    return network
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
 
 
 def combined(f: Network, g: Network, a: float, b: float) -> Network:

@@ -45,3 +45,10 @@ def straight_line_in_the_layer(
     model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
 ) -> Tensor:
     return layer_line(model, layer, inputs, baselines, target, n_steps)
+
+
+@control("Twice as many cells as were asked for.", as_=INTEGRAL)
+def twice_as_many_cells(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    return layer_integral(model, layer, inputs, baselines, target, 2 * n_steps)

@@ -64,3 +64,49 @@ def from_least_to_largest(model: nn.Module, layer: nn.Module, inputs: Tensor, ta
     raw = reference.grad_cam(model, layer, inputs, target).rectified
     low, high = raw.amin((1, 2), keepdim=True), raw.amax((1, 2), keepdim=True)
     return torch.where(high > low, (raw - low) / (high - low), torch.zeros_like(raw))
+
+
+@control("Grad-CAM by a forward of the layer that is replaced on the instance and put back.", as_="grad-cam")
+def forward_replaced(model: nn.Module, layer: nn.Module, inputs: Tensor, target: Target) -> Tensor:
+    x, _, classes = checked(inputs, inputs, target, 1)
+    seen: list[Tensor] = []
+    plain = layer.forward
+
+    def forward(*args: Tensor) -> Tensor:
+        seen.append(plain(*args).detach().clone().requires_grad_())
+        return seen[-1].clone()
+
+    layer.forward = forward  # type: ignore[method-assign]
+    try:
+        with torch.enable_grad():
+            total = model(x.clone()).gather(1, classes[:, None]).sum()
+    finally:
+        del layer.forward
+    (g,) = torch.autograd.grad(total, seen[0], materialize_grads=True)
+    return torch.einsum("nkij,nkab->nab", g / g[0, 0].numel(), seen[0].detach()).relu()
+
+
+@control("RSI-Grad-CAM with rectified gradients at the end of each cell.", as_="rsi-grad-cam")
+def right_sums(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    points = [b + k / n_steps * (x - b) for k in range(n_steps + 1)]
+    h = [values_at(model, layer, p) for p in points]
+    g = [slopes_at(model, layer, p, classes).relu() for p in points[1:]]
+    weights = torch.stack([g[k] * (h[k + 1] - h[k]) for k in range(n_steps)]).sum(0).mean((2, 3), keepdim=True)
+    return (weights * h[-1]).sum(1).relu()
+
+
+@control("RSI-Grad-CAM summed by parts: what the layer has changed by, times the changes of the gradient.",
+         as_="rsi-grad-cam-signed")  # fmt: skip
+def summed_by_parts(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    points = [b + k / n_steps * (x - b) for k in range(n_steps + 1)]
+    h = [values_at(model, layer, p) for p in points]
+    way = [v - h[0] for v in h]
+    g = [slopes_at(model, layer, p, classes) for p in points]
+    parts = torch.stack([(way[k] + way[k + 1]) / 2 * (g[k + 1] - g[k]) for k in range(n_steps)]).sum(0)
+    return ((g[-1] * way[-1] - parts).mean((2, 3), keepdim=True) * h[-1]).sum(1).relu()

@@ -189,3 +189,34 @@ def layer_hook_left_on_failure(
     result = layer_line(model, layer, inputs, baselines, target, n_steps)
     handle.remove()
     return result
+
+
+@mutant(as_=LINE, refuted_by=VALUE, defect="Averages n + 1 gradients with the weight 1/n.")
+def one_point_too_many(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    end, start = values_at(model, layer, x), values_at(model, layer, b)
+    points = [start + k / n_steps * (end - start) for k in range(n_steps + 1)]
+    return (end - start) * torch.stack([slopes_at(model, layer, x, classes, p) for p in points]).sum(0) / n_steps
+
+
+@mutant(as_=LINE, refuted_by=VALUE, defect="Multiplies by the layer's value instead of its change.")
+def layer_baseline_left_out(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    end, start = values_at(model, layer, x), values_at(model, layer, b)
+    points = [start + t * (end - start) for t in midpoint(n_steps)[0]]
+    return end * torch.stack([slopes_at(model, layer, x, classes, p) for p in points]).mean(0)
+
+
+@mutant(as_=INTEGRAL, refuted_by=VALUE, defect="The first sample's increments serve the whole batch.")
+def increments_of_the_first_sample(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    points = [b + k / n_steps * (x - b) for k in range(n_steps + 1)]
+    h = [values_at(model, layer, p) for p in points]
+    g = [slopes_at(model, layer, p, classes) for p in points]
+    return torch.stack([(g[k] + g[k + 1]) / 2 * (h[k + 1] - h[k])[:1] for k in range(n_steps)]).sum(0)

@@ -156,3 +156,67 @@ def weights_on_the_difference(
 ) -> Tensor:
     h, _, sums = stieltjes(model, layer, inputs, baselines, target, n_steps, True)
     return drawn(sums.mean((2, 3), keepdim=True), h[-1] - h[0])
+
+
+@mutant(refuted_by=MAP, as_="grad-cam", defect="Weights lose their sign.")
+def absolute_weights(model: nn.Module, layer: nn.Module, inputs: Tensor, target: Target) -> Tensor:
+    a, g = parts(model, layer, inputs, target)
+    return drawn(g.mean((2, 3), keepdim=True).abs(), a)
+
+
+@mutant(refuted_by=MAP, as_="grad-cam++", defect="Alpha holds the mean of A instead of its sum.")
+def alpha_with_the_mean(model: nn.Module, layer: nn.Module, inputs: Tensor, target: Target) -> Tensor:
+    a, g = parts(model, layer, inputs, target)
+    return drawn(plus_plus(g, a.mean((2, 3), keepdim=True)), a)
+
+
+@mutant(refuted_by=MAP, as_="grad-cam++", defect="Alphas are scaled to add up to 1, channel by channel.")
+def alphas_that_add_up(model: nn.Module, layer: nn.Module, inputs: Tensor, target: Target) -> Tensor:
+    a, g = parts(model, layer, inputs, target)
+    alpha = torch.where(g > 0, 1 / (2 + g * a.sum((2, 3), keepdim=True)), torch.zeros_like(g))
+    total = alpha.sum((2, 3), keepdim=True)
+    alpha = alpha / torch.where(total != 0, total, torch.ones_like(total))
+    return drawn((alpha * g.relu()).sum((2, 3), keepdim=True), a)
+
+
+@mutant(refuted_by=MAP, as_="grad-cam", stage="normalized", defect="The map is divided by its sum.")
+def divided_by_the_sum(model: nn.Module, layer: nn.Module, inputs: Tensor, target: Target) -> Tensor:
+    a, g = parts(model, layer, inputs, target)
+    raw = drawn(g.mean((2, 3), keepdim=True), a)
+    total = raw.sum((1, 2), keepdim=True)
+    return raw / torch.where(total > 0, total, torch.ones_like(total))
+
+
+@mutant(refuted_by=SUMS, as_="rsi-grad-cam", defect="Products of gradients and increments are rectified, cell by cell.")
+def rectified_products(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    h, g, _ = stieltjes(model, layer, inputs, baselines, target, n_steps, False)
+    sums = ((g[1:] + g[:-1]) / 2 * (h[1:] - h[:-1])).relu().sum(0)
+    return drawn(sums.mean((2, 3), keepdim=True), h[-1])
+
+
+@mutant(refuted_by=SUMS, as_="rsi-grad-cam", defect="Increments lose their sign.")
+def absolute_increments(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    h, g, _ = stieltjes(model, layer, inputs, baselines, target, n_steps, True)
+    sums = ((g[1:] + g[:-1]) / 2 * (h[1:] - h[:-1]).abs()).sum(0)
+    return drawn(sums.mean((2, 3), keepdim=True), h[-1])
+
+
+@mutant(refuted_by=SUMS, as_="rsi-grad-cam-signed", defect="Central differences without the two clamped ends.")
+def ends_left_out(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    h, g, sums = stieltjes(model, layer, inputs, baselines, target, n_steps, False)
+    inner = (g[1:-1] * (h[2:] - h[:-2])).sum(0) / 2 if n_steps > 1 else torch.zeros_like(sums)
+    return drawn(inner.mean((2, 3), keepdim=True), h[-1])
+
+
+@mutant(refuted_by=SUMS, as_="rsi-grad-cam-signed", defect="The weights multiply the mean of A along the path.")
+def weights_on_the_mean(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    h, _, sums = stieltjes(model, layer, inputs, baselines, target, n_steps, False)
+    return drawn(sums.mean((2, 3), keepdim=True), h.mean(0))
