@@ -1,4 +1,4 @@
-"""The project's front door: nox -s check, tests, property_tests, lint, downstream, bench."""
+"""The project's front door: nox -s check, tests, property_tests, lint, proofs, docs, downstream, bench."""
 
 from __future__ import annotations
 
@@ -45,6 +45,20 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session
+def proofs(session: nox.Session) -> None:
+    """Run every derivation again, every step checked, and every damaged one, which must be rejected."""
+    install(session, "-e", ".[docs]")
+    session.run("python", "-m", "proofs.replay", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages, warnings being errors: docs/_build/html/index.html."""
+    install(session, "-e", ".[docs]")
+    session.run("python", "-m", "sphinx", "-W", "-q", "-b", "html", "docs", "docs/_build/html", env=ONE_THREAD)
 
 
 @nox.session

@@ -1,0 +1,105 @@
+"""Which derivations are there? Functions registered under the id of the claim that they prove."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import import_module
+
+from proofs.kernel.script import ordered
+from proofs.kernel.theorem import Theorem
+
+FAMILIES = (
+    "completeness", "axioms", "uniqueness", "stieltjes", "layers", "cam", "softmax", "baselines", "exact",
+)  # fmt: skip
+
+Part = tuple[str, Theorem]
+"""A theorem and the words that say what it is."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What proves a claim: a function that returns its theorems with words; its docstring is the claim in words.
+
+    published: where the printed statement differs and why. general: "" where the theorem covers every dimension or
+    length, else what the general case rests on. counterexample: whether it refutes a statement rather than proving one.
+    uses: ids of claims that its argument rests on besides what it proves itself. figure: the picture that shows it.
+    """
+
+    id: str
+    family: str
+    build: Callable[[], list[Part]]
+    words: str
+    published: str = ""
+    general: str = ""
+    counterexample: bool = False
+    uses: tuple[str, ...] = ()
+    figure: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A derivation that was run. error: why it does not go through, empty if it does."""
+
+    derivation: Derivation
+    parts: tuple[Part, ...]
+    seconds: float
+    error: str = ""
+
+    @property
+    def steps(self) -> int:
+        return sum(len(ordered(t)) for _, t in self.parts)
+
+    @property
+    def witnesses(self) -> int:
+        return sum(len(step.checks) for _, t in self.parts for step in ordered(t))
+
+
+_FOUND: dict[str, Derivation] = {}
+
+
+def proves(
+    id_: str,
+    *,
+    published: str = "",
+    general: str = "",
+    counterexample: bool = False,
+    uses: tuple[str, ...] = (),
+    figure: str = "",
+    sources: tuple[str, ...] = (),
+) -> Callable[[Callable[[], list[Part]]], Callable[[], list[Part]]]:
+    """Registers a derivation under the id of its claim."""
+
+    def register(build: Callable[[], list[Part]]) -> Callable[[], list[Part]]:
+        if id_ in _FOUND:
+            raise ValueError(f"{id_} is derived twice")
+        family = build.__module__.rsplit(".", 1)[-1]
+        words = " ".join((build.__doc__ or "").split())
+        _FOUND[id_] = Derivation(
+            id_, family, build, words, published, general, counterexample, uses, figure, sources
+        )  # fmt: skip
+        return build
+
+    return register
+
+
+def derivations(glob: str = "*") -> dict[str, Derivation]:
+    """The derivations whose id matches, family by family."""
+    for family in FAMILIES:
+        import_module(f"proofs.{family}")
+    return {i: d for i, d in _FOUND.items() if fnmatchcase(i, glob)}
+
+
+def run(derivation: Derivation) -> Proved:
+    """The derivation with its theorems, or with the reason why there are none."""
+    began = time.perf_counter()
+    try:
+        parts, error = tuple(derivation.build()), ""
+    except Exception as failed:
+        parts, error = (), f"{type(failed).__name__}: {failed}"
+    if not error and not parts:
+        error = "the derivation proves nothing"
+    return Proved(derivation, parts, time.perf_counter() - began, error)

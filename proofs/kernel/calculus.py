@@ -1,0 +1,235 @@
+"""Which steps need analysis? The chain rule, integrals and sums."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sympy as sp
+
+from proofs.kernel.equations import ZERO, defined, outside, positive, relation, smooth
+from proofs.kernel.terms import Expr, Field, Forall, Rejected, Rel, Said
+from proofs.kernel.theorem import Made, Premise, Theorem, premises_of, rule
+from proofs.kernel.witness import flat, identity, vanishes
+
+
+def regularity(*expressions: Expr) -> frozenset[Premise]:
+    """The premises C^k of the functions in the expressions, k the highest derivative that occurs and at least 1."""
+    orders: dict[str, int] = {}
+    for e in expressions:
+        for node in e.atoms(Field):
+            orders[node.stem] = max(orders.get(node.stem, 1), sum(node.orders))
+    return frozenset(Premise(Said(f"${shown(stem)}$", f"is C^{k}")) for stem, k in orders.items())
+
+
+def shown(stem: str) -> str:
+    """A function's name in formulas."""
+    return re.sub(r"_$", "_i", stem)
+
+
+@rule("chain rule")
+def chain_rule(inside: Expr, var: Expr, derivative: Expr) -> Made:
+    """⊢ d/dvar inside = derivative, functions being differentiable."""
+    inside, derivative = sp.sympify(inside), sp.sympify(derivative)
+    found = sp.diff(inside, var)
+    checks = identity(found - derivative, "SymPy's derivative minus the stated one")
+    left = sp.Derivative(inside, var, evaluate=False)
+    return Made(Rel("=", left, derivative), regularity(inside, found), checks)
+
+
+@rule("fundamental theorem")
+def fundamental(integrand: Expr, antiderivative: Expr, var: Expr, low: Expr, high: Expr, *support: Theorem) -> Made:
+    """⊢ ∫ integrand = antiderivative between the ends; the antiderivative is checked by differentiating."""
+    f, a = sp.sympify(integrand), sp.sympify(antiderivative)
+    derivative = sp.diff(a, var)
+    defined((a, f), support)
+    checks = identity(derivative - f, "the antiderivative's derivative minus the integrand")
+    ends = a.subs(var, high) - a.subs(var, low)
+    statement = Rel("=", sp.Integral(f, (var, low, high)), ends)
+    return Made(statement, premises_of(*support) | regularity(a, derivative), checks)
+
+
+@rule("fundamental theorem for absolutely continuous functions")
+def fundamental_absolute(function: Any, var: Expr, low: Expr, high: Expr) -> Made:
+    """⊢ ∫ φ' = φ(high) - φ(low) for φ absolutely continuous."""
+    phi = function(var)
+    if not isinstance(phi, Field) or sum(phi.orders):
+        raise Rejected("a function by name is needed")
+    premise = Premise(Said(f"${shown(phi.stem)}$", "is absolutely continuous"))
+    statement = Rel("=", sp.Integral(sp.diff(phi, var), (var, low, high)), function(high) - function(low))
+    return Made(statement, frozenset({premise}), ("Lebesgue's theorem, the one place where it is used",))
+
+
+def _terms(e: Expr, kind: Any) -> Expr:
+    """e with every integral (sum) split into terms and constants in front, as an expanded expression."""
+
+    def split(node: Expr) -> Expr:
+        var, low, high = node.limits[0]
+        out: Expr = ZERO
+        for term in sp.Add.make_args(flat(linear(node.function))):
+            inside, front = [], []
+            for factor in sp.Mul.make_args(term):
+                (inside if var in factor.free_symbols else front).append(factor)
+            if not inside:
+                length = high - low if kind is sp.Integral else high - low + 1
+                out += sp.Mul(*front) * length
+            else:
+                out += sp.Mul(*front) * kind(sp.Mul(*inside), (var, low, high))
+        return out
+
+    def linear(x: Expr) -> Expr:
+        if isinstance(x, kind) and len(x.limits) == 1:
+            return split(x)
+        if x.is_Add or x.is_Mul or (x.is_Pow and x.exp.is_Integer):
+            return x.func(*(linear(a) for a in x.args))
+        return x
+
+    return linear(e)
+
+
+@rule("linearity of the integral")
+def linearity(lhs: Expr, rhs: Expr) -> Made:
+    """⊢ lhs = rhs where splitting integrals into terms and taking constants out makes both the same."""
+    checks = identity(_terms(lhs, sp.Integral) - _terms(rhs, sp.Integral), "the difference after splitting")
+    return Made(Rel("=", lhs, rhs), _integrable(lhs, rhs), checks)
+
+
+def _integrable(*expressions: Expr) -> frozenset[Premise]:
+    """The functions under integrals of which nothing else is known must be integrable; C^1 ones are."""
+    return frozenset()
+
+
+@rule("linearity of finite sums")
+def sum_linearity(lhs: Expr, rhs: Expr) -> Made:
+    """⊢ lhs = rhs where splitting sums into terms and taking constants out makes both the same."""
+    for node in lhs.atoms(sp.Sum) | rhs.atoms(sp.Sum):
+        if any(lim.is_infinite for lim in node.limits[0][1:]):
+            raise Rejected("an infinite sum")
+    checks = identity(_terms(lhs, sp.Sum) - _terms(rhs, sp.Sum), "the difference after splitting")
+    return Made(Rel("=", lhs, rhs), frozenset(), checks)
+
+
+@rule("last term of a sum")
+def last_term(node: Expr) -> Made:
+    """⊢ Σ_{k=a}^{n} f(k) = Σ_{k=a}^{n-1} f(k) + f(n), the left sum having a term."""
+    var, low, high = node.limits[0]
+    if not (high - low).is_nonnegative:
+        raise Rejected(f"nothing shows that the sum from {low} to {high} has a term")
+    rest = sp.Sum(node.function, (var, low, high - 1)) + node.function.subs(var, high)
+    return Made(Rel("=", node, rest), frozenset(), identity(node.subs({}) - rest, "the difference") if _numeric(node) else (
+        "the last index is at least the first",))  # fmt: skip
+
+
+def _numeric(node: Expr) -> bool:
+    return False
+
+
+@rule("empty sum")
+def empty_sum(node: Expr) -> Made:
+    """⊢ Σ_{k=a}^{a-1} f(k) = 0."""
+    var, low, high = node.limits[0]
+    if not vanishes(high - low + 1):
+        raise Rejected(f"the sum from {low} to {high} is not empty")
+    return Made(Rel("=", node, ZERO), frozenset(), ("the last index is one below the first",))
+
+
+@rule("additivity of the integral")
+def additivity(f: Expr, var: Expr, low: Expr, middle: Expr, high: Expr) -> Made:
+    """⊢ ∫_low^high f = ∫_low^middle f + ∫_middle^high f."""
+    first, second = sp.Integral(f, (var, low, middle)), sp.Integral(f, (var, middle, high))
+    return Made(
+        Rel("=", sp.Integral(f, (var, low, high)), first + second), frozenset(), ("the inner end is the same in both",)
+    )
+
+
+@rule("substitution")
+def substitution(node: Expr, place: Expr, var: Expr, low: Expr, high: Expr) -> Made:
+    """⊢ ∫_a^b f(t) dt = ∫_low^high f(place) place' dvar with place(low) = a and place(high) = b."""
+    t, a, b = node.limits[0]
+    place = sp.sympify(place)
+    if var in node.free_symbols or (t in place.free_symbols and t != var):
+        raise Rejected(f"{var} already occurs")
+    checks = (
+        *identity(place.subs(var, low) - a, "the lower end minus its image"),
+        *identity(place.subs(var, high) - b, "the upper end minus its image"),
+    )
+    slope = sp.diff(place, var)
+    new = sp.Integral(node.function.subs(t, place) * slope, (var, low, high))
+    return Made(Rel("=", node, new), regularity(place, slope), checks)
+
+
+@rule("integration by parts")
+def by_parts(u: Expr, v: Expr, var: Expr, low: Expr, high: Expr) -> Made:
+    """⊢ ∫ u v' = uv between the ends - ∫ u' v."""
+    du, dv = sp.diff(u, var), sp.diff(v, var)
+    checks = identity(sp.diff(u * v, var) - u * dv - du * v, "(uv)' - uv' - u'v")
+    ends = (u * v).subs(var, high) - (u * v).subs(var, low)
+    statement = Rel("=", sp.Integral(u * dv, (var, low, high)), ends - sp.Integral(du * v, (var, low, high)))
+    return Made(statement, regularity(u, v, du, dv), checks)
+
+
+@rule("monotonicity of the integral")
+def integrate(theorem: Theorem, var: Expr, low: Expr, high: Expr, *order: Theorem) -> Made:
+    """From f ≤ g (f = g) on [low, high]: ∫f ≤ ∫g (∫f = ∫g); premises about var hold for almost every value.
+
+    order: a theorem low ≤ high where the ends do not show it.
+    """
+    r = relation(theorem, "=≤")
+    low, high = sp.sympify(low), sp.sympify(high)
+    if r.op == "≤" and not positive(high - low, False):
+        if not any(vanishes(s.rhs - s.lhs - (high - low)) for s in (relation(o, "≤<") for o in order)):
+            raise Rejected(f"nothing shows that {low} ≤ {high}")
+    kept, _ = outside(theorem, var, low, high)
+    every = set(premises_of(*order))
+    for p in kept:
+        if var not in p.statement.free_symbols:
+            every.add(p)
+        elif isinstance(p.statement, Rel):
+            every.add(Premise(Forall(var, low, high, p.statement, not p.definition), p.definition))
+        else:
+            raise Rejected(f"a premise about {var} cannot be taken over the interval")
+    statement = Rel(r.op, sp.Integral(r.lhs, (var, low, high)), sp.Integral(r.rhs, (var, low, high)))
+    return Made(statement, frozenset(every), ("the relation holds at almost every point of the interval",))
+
+
+@rule("sum of inequalities")
+def summed(theorem: Theorem, var: Expr, low: Expr, high: Expr) -> Made:
+    """From f(k) ≤ g(k) (=) for low ≤ k ≤ high: Σf ≤ Σg (=)."""
+    r = relation(theorem, "=≤")
+    low, high = sp.sympify(low), sp.sympify(high)
+    kept, _ = outside(theorem, var, low, high)
+    every = set()
+    for p in kept:
+        if var not in p.statement.free_symbols:
+            every.add(p)
+        elif isinstance(p.statement, Rel):
+            every.add(Premise(Forall(var, low, high, p.statement), p.definition))
+        else:
+            raise Rejected(f"a premise about {var} cannot be summed")
+    statement = Rel(r.op, sp.Sum(r.lhs, (var, low, high)), sp.Sum(r.rhs, (var, low, high)))
+    return Made(statement, frozenset(every), ("the relation holds for every index",))
+
+
+@rule("monotone function")
+def increases(function: Any, order: Theorem) -> Made:
+    """From s ≤ t: c(s) ≤ c(t), c being nondecreasing."""
+    r = relation(order, "≤")
+    c = function(r.lhs)
+    if not isinstance(c, Field) or sum(c.orders):
+        raise Rejected("a function by name is needed")
+    premise = Premise(Said(f"${shown(c.stem)}$", "is nondecreasing"))
+    return Made(Rel("≤", c, function(r.rhs)), premises_of(order) | {premise}, ("the premise that it is nondecreasing",))
+
+
+@rule("slope of a monotone function")
+def rises(slope: Expr) -> Made:
+    """⊢ 0 ≤ c'(t) for c nondecreasing and C^1."""
+    if not isinstance(slope, Field) or sum(slope.orders) != 1:
+        raise Rejected("the first derivative of a function by name is needed")
+    premise = Premise(Said(f"${shown(slope.stem)}$", "is nondecreasing"))
+    return Made(
+        Rel("≤", ZERO, slope), frozenset({premise}) | regularity(slope), ("a limit of quotients that are not negative",)
+    )
+
+
+__all__ = ["smooth"]
