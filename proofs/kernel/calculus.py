@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from proofs.kernel.equations import ZERO, defined, outside, positive, relation, smooth
+from proofs.kernel.equations import ZERO, defined, outside, positive, relation
 from proofs.kernel.terms import Expr, Field, Forall, Rejected, Rel, Said
 from proofs.kernel.theorem import Made, Premise, Theorem, premises_of, rule
 from proofs.kernel.witness import flat, identity, vanishes
@@ -91,12 +91,7 @@ def _terms(e: Expr, kind: Any) -> Expr:
 def linearity(lhs: Expr, rhs: Expr) -> Made:
     """⊢ lhs = rhs where splitting integrals into terms and taking constants out makes both the same."""
     checks = identity(_terms(lhs, sp.Integral) - _terms(rhs, sp.Integral), "the difference after splitting")
-    return Made(Rel("=", lhs, rhs), _integrable(lhs, rhs), checks)
-
-
-def _integrable(*expressions: Expr) -> frozenset[Premise]:
-    """The functions under integrals of which nothing else is known must be integrable; C^1 ones are."""
-    return frozenset()
+    return Made(Rel("=", lhs, rhs), frozenset(), checks)
 
 
 @rule("linearity of finite sums")
@@ -116,12 +111,7 @@ def last_term(node: Expr) -> Made:
     if not (high - low).is_nonnegative:
         raise Rejected(f"nothing shows that the sum from {low} to {high} has a term")
     rest = sp.Sum(node.function, (var, low, high - 1)) + node.function.subs(var, high)
-    return Made(Rel("=", node, rest), frozenset(), identity(node.subs({}) - rest, "the difference") if _numeric(node) else (
-        "the last index is at least the first",))  # fmt: skip
-
-
-def _numeric(node: Expr) -> bool:
-    return False
+    return Made(Rel("=", node, rest), frozenset(), ("the last index is at least the first",))
 
 
 @rule("empty sum")
@@ -176,9 +166,11 @@ def integrate(theorem: Theorem, var: Expr, low: Expr, high: Expr, *order: Theore
     """
     r = relation(theorem, "=≤")
     low, high = sp.sympify(low), sp.sympify(high)
-    if r.op == "≤" and not positive(high - low, False):
-        if not any(vanishes(s.rhs - s.lhs - (high - low)) for s in (relation(o, "≤<") for o in order)):
-            raise Rejected(f"nothing shows that {low} ≤ {high}")
+    shown_order = positive(high - low, False) or any(
+        vanishes(s.rhs - s.lhs - (high - low)) for s in (relation(o, "≤<") for o in order)
+    )
+    if r.op == "≤" and not shown_order:
+        raise Rejected(f"nothing shows that {low} ≤ {high}")
     kept, _ = outside(theorem, var, low, high)
     every = set(premises_of(*order))
     for p in kept:
@@ -230,6 +222,3 @@ def rises(slope: Expr) -> Made:
     return Made(
         Rel("≤", ZERO, slope), frozenset({premise}) | regularity(slope), ("a limit of quotients that are not negative",)
     )
-
-
-__all__ = ["smooth"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import sympy as sp
 
-from proofs.kernel.terms import Every, Expr, Field, Forall, Rejected, Rel, Said, Statement, bound, relu, replaced
+from proofs.kernel.terms import Every, Expr, Field, Forall, Rejected, Rel, Said, Statement, bound, relu
 from proofs.kernel.theorem import Made, Premise, Theorem, premises_of, rule
-from proofs.kernel.witness import Model, NoValue, canonical, flat, identity, vanishes
+from proofs.kernel.witness import Model, NoValue, identity, vanishes
 
 ZERO = sp.Integer(0)
 
@@ -447,10 +447,3 @@ def conclude(goal: Statement, *theorems: Theorem) -> Made:
     if tuple(t.statement for t in theorems) != parts:
         raise Rejected("what was proved is not the goal")
     return Made(goal, premises_of(*theorems), ("the statement is the goal, symbol by symbol",))
-
-
-def same(a: Expr, b: Expr) -> bool:
-    return flat(a) == flat(b)
-
-
-__all__ = ["canonical", "replaced"]
