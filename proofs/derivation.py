@@ -25,7 +25,8 @@ class Derivation:
 
     published: where the printed statement differs and why. general: "" where the theorem covers every dimension or
     length, else what the general case rests on. counterexample: whether it refutes a statement rather than proving one.
-    uses: ids of claims that its argument rests on besides what it proves itself. figure: the picture that shows it.
+    uses: ids of claims that its
+    argument rests on. against: claims of which it shows that a premise is needed. figure: the picture that shows it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Derivation:
     general: str = ""
     counterexample: bool = False
     uses: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
     figure: str = ""
     sources: tuple[str, ...] = ()
 
@@ -68,6 +70,7 @@ def proves(
     general: str = "",
     counterexample: bool = False,
     uses: tuple[str, ...] = (),
+    against: tuple[str, ...] = (),
     figure: str = "",
     sources: tuple[str, ...] = (),
 ) -> Callable[[Callable[[], list[Part]]], Callable[[], list[Part]]]:
@@ -79,7 +82,7 @@ def proves(
         family = build.__module__.rsplit(".", 1)[-1]
         words = " ".join((build.__doc__ or "").split())
         _FOUND[id_] = Derivation(
-            id_, family, build, words, published, general, counterexample, uses, figure, sources
+            id_, family, build, words, published, general, counterexample, uses, against, figure, sources
         )  # fmt: skip
         return build
 

@@ -1,4 +1,4 @@
-"""Do all derivations go through, and is every damaged one rejected? Run as `python -m proofs.replay [GLOB]`."""
+"""Do all derivations go through, and is every damaged one rejected? Run as `python -m proofs.replay [GLOB] [--json FILE]`."""
 
 from __future__ import annotations
 

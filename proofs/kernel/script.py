@@ -45,7 +45,7 @@ def ordered(theorem: Theorem) -> list[Theorem]:
     def visit(t: Theorem) -> None:
         if id(t) in found:
             return
-        for part in _theorems(t.args):
+        for part in facts(t.args):
             visit(part)
         found[id(t)] = t
 
@@ -53,12 +53,13 @@ def ordered(theorem: Theorem) -> list[Theorem]:
     return list(found.values())
 
 
-def _theorems(arg: Any) -> Iterator[Theorem]:
+def facts(arg: Any) -> Iterator[Theorem]:
+    """The theorems among the arguments of a rule."""
     if isinstance(arg, Theorem):
         yield arg
     elif isinstance(arg, tuple | list):
         for a in arg:
-            yield from _theorems(a)
+            yield from facts(a)
 
 
 def _mapped(arg: Any, change: Callable[[Any], Any]) -> Any:
