@@ -20,10 +20,18 @@ COLOURS = {
 }
 
 
+Place = tuple[float, float, float]
+"""Left, top and width of a node."""
+TIP = (
+    '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    '<path d="M0,0 L8,4 L0,8 z" fill="#8b949e"/></marker></defs>'
+)
+
+
 def _places(
     everything: dict[str, Known], titles: dict[str, str]
-) -> tuple[dict[str, tuple[float, float, float]], list[tuple[str, float]], float]:
-    places: dict[str, tuple[float, float, float]] = {}
+) -> tuple[dict[str, Place], list[tuple[str, float]], float]:
+    places: dict[str, Place] = {}
     bands: list[tuple[str, float]] = []
     y = 24.0
     for family, title in titles.items():
