@@ -4,65 +4,272 @@ from __future__ import annotations
 
 import sympy as sp
 
+from proofs.common import (
+    HALF,
+    ONE,
+    ZERO,
+    at,
+    between,
+    ell,
+    eq,
+    everywhere,
+    follows,
+    i,
+    k,
+    le,
+    n,
+    nothing,
+    s,
+    t,
+    unlike,
+    z,
+)
 from proofs.derivation import Part, proves
 from proofs.kernel import (
-    Rel,
+    Every,
+    Forall,
     Theorem,
+    additivity,
+    algebra,
     assume,
     combine,
     conclude,
     empty_sum,
+    evaluate,
     field,
+    fundamental,
     fundamental_absolute,
     induction,
     integral,
     integrate,
+    kink,
     last_term,
     linearity,
-    naturals,
+    partial,
     reals,
+    relu,
+    substitution,
+    sum_linearity,
+    summed,
     total,
 )
 from proofs.kernel.terms import Expr
 
-t, s, z = reals("t s z")
-n, i, k = naturals("n i k")
-ZERO, ONE = sp.Integer(0), sp.Integer(1)
+COQ = "Shown here for 1 to 4 coordinates; the general number of coordinates rests on the kernel-checked proof in Coq."
 
 
 def finite_additivity(f: Expr, low: Expr, high: Expr) -> Theorem:
     """⊢ ∫ Σ_{i=1}^n f = Σ_{i=1}^n ∫ f by induction on n, f depending on i and t."""
     inside = integral(total(f, i, 1, n), t, low, high)
     outside = total(integral(f, t, low, high), i, 1, n)
-    nothing = empty_sum(total(f, i, 1, ZERO))
-    left = combine(
-        Rel("=", integral(total(f, i, 1, ZERO), t, low, high), ZERO),
-        (ONE, integrate(nothing, t, low, high)),
-        (ONE, linearity(integral(ZERO, t, low, high), ZERO)),
+    left = follows(
+        eq(integral(total(f, i, 1, ZERO), t, low, high), ZERO),
+        integrate(empty_sum(total(f, i, 1, ZERO)), t, low, high),
+        nothing(t, low, high),
     )
     right = empty_sum(total(integral(f, t, low, high), i, 1, ZERO))
-    base = combine(Rel("=", left.statement.lhs, right.statement.lhs), (ONE, left), (-ONE, right))
-    hypothesis = assume(Rel("=", inside, outside))
+    base = combine(eq(left.statement.lhs, right.statement.lhs), (ONE, left), (-ONE, right))
+    hypothesis = assume(eq(inside, outside))
     more = total(f, i, 1, n + 1)
     split = integrate(last_term(more), t, low, high)
     parts = linearity(split.statement.rhs, inside + integral(f.subs(i, n + 1), t, low, high))
     last = last_term(total(integral(f, t, low, high), i, 1, n + 1))
-    goal = Rel("=", integral(more, t, low, high), total(integral(f, t, low, high), i, 1, n + 1))
+    goal = eq(integral(more, t, low, high), total(integral(f, t, low, high), i, 1, n + 1))
     step = combine(goal, (ONE, split), (ONE, parts), (ONE, hypothesis), (-ONE, last))
     return induction(n, base, step)
 
 
-@proves("PATH.completeness", sources=("1703.01365", "2103.13533"))
+@proves(
+    "PATH.completeness",
+    sources=("1703.01365", "2103.13533"),
+    published="Proposition 1 of 1703.01365 asks that F be differentiable almost everywhere. That is not enough "
+    "(PATH.completeness.cantor): F∘g must be absolutely continuous and the chain rule must hold almost everywhere.",
+)
 def completeness() -> list[Part]:
     """If F∘g is absolutely continuous and the chain rule holds at almost every point of the path, for whatever vector v
     stands for the gradient, then the attributions add up to F(x) - F(x')."""
     phi, v, g = field("phi"), field("v_", 2), field("g_", 2)
-    slope = sp.diff(g(i, t), t)
-    flow = v(i, t) * slope
-    chain = assume(Rel("=", sp.diff(phi(t), t), total(flow, i, 1, n)))
+    flow = v(i, t) * sp.diff(g(i, t), t)
+    chain = assume(eq(sp.diff(phi(t), t), total(flow, i, 1, n)))
     whole = fundamental_absolute(phi, t, ZERO, ONE)
     pieces = integrate(chain, t, ZERO, ONE)
     swap = finite_additivity(flow, ZERO, ONE)
-    goal = Rel("=", total(integral(flow, t, 0, 1), i, 1, n), phi(1) - phi(0))
+    goal = eq(total(integral(flow, t, 0, 1), i, 1, n), phi(1) - phi(0))
     proof = combine(goal, (-ONE, swap), (-ONE, pieces), (ONE, whole))
-    return [("for every number n of coordinates", conclude(goal, proof))]
+    return [("for every number n of coordinates, φ being F along the path", conclude(goal, proof))]
+
+
+def along(size: int, name: str = "F", coordinate: str = "g") -> tuple[Expr, list[Expr]]:
+    """F(g_1(t), …, g_size(t)) and the terms ∂_iF g_i' of its derivative."""
+    places = [field(f"{coordinate}_{a + 1}")(t) for a in range(size)]
+    score = field(name, size)
+    return score(*places), [
+        partial(score, a + 1)(*places) * sp.diff(place, t) for a, place in enumerate(places)
+    ]  # fmt: skip
+
+
+def smooth_part(size: int, name: str = "F", coordinate: str = "g") -> Part:
+    """⊢ Σ_i ∫ ∂_iF g_i' = F(g(1)) - F(g(0)) for a number of coordinates."""
+    inside, terms = along(size, name, coordinate)
+    whole = fundamental(sum(terms), inside, t, ZERO, ONE)
+    goal = eq(sum(integral(term, t, 0, 1) for term in terms), inside.subs(t, 1) - inside.subs(t, 0))
+    split = linearity(whole.statement.lhs, goal.lhs)
+    what = "one coordinate" if size == 1 else f"{size} coordinates"
+    return what, conclude(goal, combine(goal, (-ONE, split), (ONE, whole)))
+
+
+@proves("PATH.completeness.smooth", sources=("1703.01365", "2103.13533"), uses=("PATH.completeness",), general=COQ)
+def smooth() -> list[Part]:
+    """For F of class C¹ the chain rule holds at every point of a C¹ path, so the attributions are complete."""
+    return [smooth_part(size) for size in (1, 2, 3, 4)]
+
+
+@proves("PATH.completeness.piecewise", sources=("2103.13533",), uses=("PATH.completeness",))
+def piecewise() -> list[Part]:
+    """Let φ = F∘g be p_k, a C¹ function, on the k-th of n pieces, and continuous at the breakpoints τ. Then the integrals
+    of the slopes over the pieces add up to the difference of the score. A ReLU network on a segment is of this kind."""
+    p, tau = field("p_", 2), field("tau")
+
+    def cell(a: Expr) -> Expr:
+        return integral(partial(p, 2)(a, t), t, tau(a), tau(a + 1))
+
+    continuous = assume(everywhere(eq(p(k, tau(k + 1)), p(k + 1, tau(k + 1))), k))
+    base = follows(eq(total(cell(ell), ell, 0, ZERO - 1), p(0, tau(0)) - p(0, tau(0))),
+                   empty_sum(total(cell(ell), ell, 0, ZERO - 1)))  # fmt: skip
+    hypothesis = assume(eq(total(cell(ell), ell, 0, n - 1), p(n, tau(n)) - p(0, tau(0))))
+    slope = fundamental(partial(p, 2)(n, t), p(n, t), t, tau(n), tau(n + 1))
+    goal = eq(total(cell(ell), ell, 0, n), p(n + 1, tau(n + 1)) - p(0, tau(0)))
+    step = follows(goal, last_term(total(cell(ell), ell, 0, n)), hypothesis, slope, at(continuous, n))
+    return [("for every number n of pieces", induction(n, base, step))]
+
+
+@proves(
+    "PATH.completeness.autodiff",
+    sources=("this project, section 1",),
+    uses=("PATH.completeness",),
+    general="The induction over the nodes of a network is done in Coq (IG5); here are its steps.",
+)
+def autodiff() -> list[Part]:
+    """Each kind of node passes the true derivative along the path on, whatever value r automatic differentiation takes for
+    the slope at a kink: where the argument u vanishes on a set of positive measure, u' = 0 almost everywhere there, so r
+    multiplies zero. Affine nodes and products of slopes pass it on by linearity, forward and backward alike."""
+    u, v, w, q = field("u"), field("v"), field("w"), field("q")
+    a, b, r, e, c = reals("a b r e c")
+    up, vp, wp = (sp.diff(f(t), t) for f in (u, v, w))
+    inside = assume(eq(wp, up))
+    active = conclude(eq(wp, ONE * up), inside)
+    idle = conclude(eq(wp, ZERO), assume(eq(wp, ZERO)))
+    tie_goal = eq(wp, r * up)
+    tie = combine(tie_goal, (ONE, assume(eq(wp, ZERO))), (-r, assume(eq(up, ZERO))))
+    affine = a * u(t) + b * v(t) + c
+    forward = fundamental(a * up + b * vp, affine, t, ZERO, s)
+    backward = eq(r * (a * up + b * vp) + e * (c * up), (r * a + e * c) * up + r * b * vp)
+    smooth_node = fundamental(sp.diff(q(u(t)), t), q(u(t)), t, ZERO, s)
+    return [
+        ("where u > 0, w = relu(u) is u near the point, and the slope is 1", active),
+        ("where u < 0, w = relu(u) is 0 near the point, and the slope is 0", idle),
+        ("where u = 0, almost everywhere u' = 0 and w' = 0, and any slope r is right", conclude(tie_goal, tie)),
+        ("an affine node", forward),
+        ("a smooth node", smooth_node),
+        ("slopes collected from the output to the inputs are the same sum",
+         conclude(backward, algebra(backward.lhs, backward.rhs))),
+    ]  # fmt: skip
+
+
+@proves(
+    "PATH.completeness.cantor",
+    sources=("1703.01365",),
+    counterexample=True,
+    against=("PATH.completeness",),
+    uses=("PATH.completeness.piecewise",),
+    figure="cantor",
+    published="Proposition 1 of 1703.01365 asks for differentiability almost everywhere; the limit of these "
+    "approximants has it, with gradient 0, and its attribution is 0 where the difference of the score is 1.",
+)
+def cantor() -> list[Part]:
+    """c(k, z) is the slope of the k-th approximant of the Cantor function: on the outer thirds of [0, 1] it repeats the
+    one before at a third of the width and half of the height, on the middle third it is 0. Every approximant is complete,
+    its slopes are 0 or (3/2)^k, and a node in a gap sees nothing: no rule with fixed steps follows."""
+    c = field("c", 2)
+    third, much = sp.Rational(1, 3), sp.Rational(3, 2)
+    start = assume(everywhere(eq(c(0, z), ONE), z))
+    low = assume(everywhere(Forall(z, ZERO, third, eq(c(k + 1, z), much * c(k, 3 * z))), k))
+    gap = assume(everywhere(Forall(z, third, 2 * third, eq(c(k + 1, z), ZERO)), k))
+    high = assume(everywhere(Forall(z, 2 * third, ONE, eq(c(k + 1, z), much * c(k, 3 * z - 2))), k))
+
+    def claim(a: Expr) -> Expr:
+        return integral(c(a, z), z, 0, 1)
+
+    first = integrate(at(start, z), z, ZERO, ONE)
+    base = follows(eq(claim(ZERO), ONE), first, linearity(integral(ONE, z, ZERO, ONE), ONE))
+    hypothesis = assume(eq(claim(n), ONE))
+    w = reals("w")
+    pieces = []
+    for law, a, b, place in ((low, ZERO, third, w / 3), (high, 2 * third, ONE, (w + 2) / 3)):
+        here = integrate(between(at(law, n), z, a, b), z, a, b)
+        moved = substitution(here.statement.rhs, place, w, ZERO, ONE)
+        pulled = linearity(moved.statement.rhs, HALF * integral(c(n, w), w, ZERO, ONE))
+        value = eq(here.statement.lhs, HALF * claim(n))
+        pieces.append(follows(value, here, moved, pulled))
+    middle = integrate(between(at(gap, n), z, third, 2 * third), z, third, 2 * third)
+    empty = follows(eq(middle.statement.lhs, ZERO), middle, nothing(z, third, 2 * third))
+    cut = additivity(c(n + 1, z), z, ZERO, third, ONE)
+    again = additivity(c(n + 1, z), z, third, 2 * third, ONE)
+    step = follows(eq(claim(n + 1), ONE), cut, again, *pieces, empty, hypothesis)
+    complete = induction(n, base, step)
+    slope0 = follows(eq(c(0, 0), much**ZERO), at(start, ZERO))
+    grown = assume(eq(c(n, 0), much**n))
+    here = at(at(low, n), ZERO)
+    slopes = induction(n, slope0, follows(eq(c(n + 1, 0), much ** (n + 1)), here, (much, grown)))
+    return [
+        ("every approximant has attribution 1, the difference of its score", complete),
+        ("the rule with one step and the node 0 returns the slope there", slopes),
+        ("the rule with one step and the node 1/2 returns 0", conclude(eq(c(n + 1, HALF), ZERO), at(at(gap, n), HALF))),
+    ]
+
+
+@proves(
+    "IG.discrete_residual",
+    sources=("this project, section 1",),
+    uses=("PATH.completeness",),
+    counterexample=True,
+    against=("PATH.completeness",),
+    general="Shown here for 1 to 4 coordinates and every number of nodes.",
+)
+def residual() -> list[Part]:
+    """The completeness residual of a rule is the quadrature error of one scalar function, φ' = Σ_i d_i v_i. It can vanish
+    while the attributions are wrong: for relu(z_1 - 1/4) - relu(z_2 - 1/4) from (0, 0) to (1, 1) the midpoint returns
+    (1, -1), with sum 0 as it should be, and IG is (3/4, -3/4)."""
+    node, weight, phi = field("tau"), field("w"), field("phi")
+    parts: list[Part] = []
+    for size in (1, 2, 3, 4):
+        v = [field(f"v_{a + 1}") for a in range(size)]
+        d = [reals(f"d_{a + 1}") for a in range(size)]
+        flow = sum(d_a * v_a(t) for d_a, v_a in zip(d, v, strict=True))
+        chain = assume(everywhere(eq(sp.diff(phi(t), t), flow), t))
+        slope = partial(phi, 1)
+        mine = sum(d_a * total(weight(ell) * v_a(node(ell)), ell, 0, n) for d_a, v_a in zip(d, v, strict=True))
+        split = sum_linearity(mine, total(weight(ell) * flow.subs(t, node(ell)), ell, 0, n))
+        term = combine(eq(weight(ell) * slope(node(ell)), weight(ell) * flow.subs(t, node(ell))),
+                       (weight(ell), at(chain, node(ell))))  # fmt: skip
+        here = summed(term, ell, ZERO, n)
+        exact = fundamental(sp.diff(phi(t), t), phi(t), t, ZERO, ONE)
+        goal = eq(mine - (phi(1) - phi(0)),
+                  total(weight(ell) * slope(node(ell)), ell, 0, n) - integral(slope(t), t, 0, 1))  # fmt: skip
+        what = f"{size} coordinates" if size > 1 else "one coordinate"
+        parts.append((f"the residual, {what}", conclude(goal, follows(goal, split, (-ONE, here), exact))))
+    return [*parts, *_vanishing()]
+
+
+def _vanishing() -> list[Part]:
+    quarter = sp.Rational(1, 4)
+    one, two = ONE - quarter, ZERO - quarter
+    right = kink(one, evaluate(le(ZERO, one)))
+    left = kink(two, evaluate(le(two, ZERO)))
+    goal = eq(relu(one) - relu(two), sp.Rational(3, 4))
+    value = follows(goal, right, (-ONE, left))
+    midpoint = evaluate(eq(ONE * 1 + ONE * -1, ZERO))
+    wrong = evaluate(unlike(sp.Rational(3, 4), ONE))
+    both = Every((goal, midpoint.statement, wrong.statement))
+    return [("the attribution of z_1 is the rise of relu(t - 1/4), the midpoint's is 1 and its sum right",
+             conclude(both, value, midpoint, wrong))]  # fmt: skip

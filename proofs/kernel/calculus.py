@@ -8,7 +8,7 @@ from typing import Any
 import sympy as sp
 
 from proofs.kernel.equations import ZERO, defined, outside, positive, relation
-from proofs.kernel.terms import Expr, Field, Forall, Rejected, Rel, Said
+from proofs.kernel.terms import Expr, Field, Forall, Rejected, Rel, Said, unwrapped
 from proofs.kernel.theorem import Made, Premise, Theorem, premises_of, rule
 from proofs.kernel.witness import flat, identity, vanishes
 
@@ -64,9 +64,9 @@ def _terms(e: Expr, kind: Any) -> Expr:
     """e with every integral (sum) split into terms and constants in front, as an expanded expression."""
 
     def split(node: Expr) -> Expr:
-        var, low, high = node.limits[0]
+        inner, (var, low, high) = unwrapped(node)
         out: Expr = ZERO
-        for term in sp.Add.make_args(flat(linear(node.function))):
+        for term in sp.Add.make_args(flat(linear(inner))):
             inside, front = [], []
             for factor in sp.Mul.make_args(term):
                 (inside if var in factor.free_symbols else front).append(factor)
@@ -78,7 +78,7 @@ def _terms(e: Expr, kind: Any) -> Expr:
         return out
 
     def linear(x: Expr) -> Expr:
-        if isinstance(x, kind) and len(x.limits) == 1:
+        if isinstance(x, kind):
             return split(x)
         if x.is_Add or x.is_Mul or (x.is_Pow and x.exp.is_Integer):
             return x.func(*(linear(a) for a in x.args))
@@ -222,3 +222,42 @@ def rises(slope: Expr) -> Made:
     return Made(
         Rel("≤", ZERO, slope), frozenset({premise}) | regularity(slope), ("a limit of quotients that are not negative",)
     )
+
+
+@rule("derivative of an identity")
+def derive(theorem: Theorem, var: Expr) -> Made:
+    """From f = g for all values of var: f' = g'."""
+    r = relation(theorem, "=")
+    if any(var in p.statement.free_symbols for p in theorem.premises):
+        raise Rejected(f"a premise is about {var}")
+    lhs, rhs = sp.diff(r.lhs, var), sp.diff(r.rhs, var)
+    return Made(Rel("=", lhs, rhs), theorem.premises | regularity(lhs, rhs), ("both sides are equal for every value",))
+
+
+@rule("ends exchanged")
+def orientation(node: Expr) -> Made:
+    """⊢ ∫_a^b f = -∫_b^a f."""
+    var, low, high = node.limits[0]
+    return Made(
+        Rel("=", node, -sp.Integral(node.function, (var, high, low))), frozenset(), ("the definition of the integral",)
+    )
+
+
+@rule("interval of no length")
+def no_length(node: Expr) -> Made:
+    """⊢ ∫_a^a f = 0."""
+    _, low, high = node.limits[0]
+    if not vanishes(high - low):
+        raise Rejected(f"{low} and {high} differ")
+    return Made(Rel("=", node, ZERO), frozenset(), ("both ends are the same",))
+
+
+@rule("order of integration")
+def fubini(f: Expr, x: Expr, a: Expr, b: Expr, y: Expr, c: Expr, d: Expr) -> Made:
+    """⊢ ∫_a^b ∫_c^d f dy dx = ∫_c^d ∫_a^b f dx dy for continuous f and ends free of x and y."""
+    if {x, y} & set().union(*(sp.sympify(e).free_symbols for e in (a, b, c, d))) or x == y:
+        raise Rejected("the ends must be free of both variables")
+    first = sp.Integral(sp.Integral(f, (y, c, d)), (x, a, b))
+    second = sp.Integral(sp.Integral(f, (x, a, b)), (y, c, d))
+    continuous = frozenset(Premise(Said(f"${shown(n.stem)}$", f"is C^{max(1, sum(n.orders))}")) for n in f.atoms(Field))
+    return Made(Rel("=", first, second), continuous, ("Fubini's theorem for continuous functions on a rectangle",))

@@ -81,6 +81,14 @@ def total(f: Expr, var: Expr, low: Expr, high: Expr) -> Expr:
     return sp.Sum(f, (var, low, high))
 
 
+def unwrapped(e: Expr) -> tuple[Expr, tuple[Expr, Expr, Expr]]:
+    """An integral's or a sum's inside, and the limits of the outermost one; SymPy merges nested ones."""
+    *inner, last = e.limits
+    if len(last) != 3:
+        raise Rejected(f"{e} has no limits")
+    return (e.func(e.function, *inner) if inner else e.function), tuple(last)
+
+
 def bound(e: Expr) -> set[Expr]:
     return {lim[0] for node in e.atoms(sp.Integral, sp.Sum) for lim in node.limits}
 
@@ -140,7 +148,9 @@ class Said:
         return ()
 
     def latex(self) -> str:
-        about = "".join(rf"\text{{{p}}}" if k % 2 == 0 and p else p for k, p in enumerate(self.about.split("$")))
+        about = "".join(
+            rf"\text{{{p}}}" if k % 2 == 0 and p else letter(p) for k, p in enumerate(self.about.split("$"))
+        )
         return rf"{about} \text{{ {self.what}}}"
 
 
@@ -151,7 +161,7 @@ class Forall:
     var: Expr
     low: Expr
     high: Expr
-    inner: Rel
+    inner: Any
     almost: bool = False
 
     @property
@@ -204,11 +214,20 @@ class Every:
 Statement = Rel | Said | Forall | Every
 
 
+GREEK = ("psi", "alpha", "rho", "tau", "omega", "sigma")
+
+
+def letter(name: str) -> str:
+    """A name as LaTeX: Greek letters by their names."""
+    head, _, index = name.partition("_")
+    head = {"phi": r"\varphi"}.get(head, rf"\{head}" if head in GREEK else head)
+    return f"{head}_{{{index}}}" if index else head
+
+
 class _Printer(LatexPrinter):
     def _print_Field(self, e: Any, exp: str | None = None) -> str:
         stem, _, index = e.stem.partition("_")
-        names = {"phi": r"\varphi", "psi": r"\psi", "alpha": r"\alpha"}
-        stem = names.get(stem, stem)
+        stem = letter(stem)
         args = list(e.args)
         orders = list(e.orders)
         if e.stem.endswith("_"):
@@ -235,4 +254,5 @@ class _Printer(LatexPrinter):
 
 def tex(e: Expr) -> str:
     """LaTeX of an expression."""
-    return str(_Printer({"ln_notation": True, "fold_short_frac": False}).doprint(e))
+    text = str(_Printer({"ln_notation": True, "fold_short_frac": False}).doprint(e))
+    return text.replace(r"\int\limits", r"\int")

@@ -11,7 +11,7 @@ from typing import Any
 import sympy as sp
 from mpmath import iv, mp
 
-from proofs.kernel.terms import Expr, Field, Rejected, relu
+from proofs.kernel.terms import Expr, Field, Rejected, relu, unwrapped
 
 POINTS = 5
 DIGITS = 50
@@ -161,29 +161,27 @@ class Model:
                 self.symbols[var] = before
 
     def _integral(self, e: Expr) -> Value:
-        if len(e.limits) != 1 or len(e.limits[0]) != 3:
-            raise NoValue(str(e))
-        var, low, high = e.limits[0]
+        inside, (var, low, high) = unwrapped(e)
         a, b = self.value(low), self.value(high)
         if not isinstance(a, Fraction) or not isinstance(b, Fraction):
             raise NoValue(str(e))
-        weights = cotes(degree(e.function, var) + 1)
+        weights = cotes(degree(inside, var) + 1)
         result: Value = Fraction(0)
         for k, w in enumerate(weights):
             place = a + (b - a) * Fraction(k, max(1, len(weights) - 1))
-            term = self._bound(var, place, e.function)
+            term = self._bound(var, place, inside)
             result, term = _same_kind([result, term])
             result = result + term * (w if isinstance(term, Fraction) else _spread(w))
         return result * ((b - a) if isinstance(result, Fraction) else _spread(b - a))
 
     def _sum(self, e: Expr) -> Value:
-        var, low, high = e.limits[0]
+        inside, (var, low, high) = unwrapped(e)
         a, b = self.value(low), self.value(high)
         if not all(isinstance(v, Fraction) and v.denominator == 1 for v in (a, b)) or b - a > 60:
             raise NoValue(str(e))
         result: Value = Fraction(0)
         for k in range(int(a), int(b) + 1):
-            result, term = _same_kind([result, self._bound(var, Fraction(k), e.function)])
+            result, term = _same_kind([result, self._bound(var, Fraction(k), inside)])
             result = result + term
         return result
 
@@ -202,10 +200,10 @@ def degree(e: Expr, var: Expr) -> int:
         return degree(e.base, var) * int(e.exp)
     if isinstance(e, Field):
         return 2 * max(degree(a, var) for a in e.args)
-    if isinstance(e, sp.Integral) and len(e.limits) == 1:
-        inner, low, high = e.limits[0]
+    if isinstance(e, sp.Integral):
+        inside, (inner, low, high) = unwrapped(e)
         ends = max(degree(low, var), degree(high, var))
-        return degree(e.function, var) + (degree(e.function, inner) + 1) * ends
+        return degree(inside, var) + (degree(inside, inner) + 1) * ends
     if isinstance(e, sp.Sum) and not (e.limits[0][1].free_symbols | e.limits[0][2].free_symbols) & {var}:
         return degree(e.function, var)
     raise NoValue(str(e))
@@ -213,14 +211,14 @@ def degree(e: Expr, var: Expr) -> int:
 
 def canonical(e: Expr, depth: int = 0) -> Expr:
     """An opaque term with its parts expanded and its bound variable renamed."""
-    if isinstance(e, sp.Integral | sp.Sum) and len(e.limits) == 1:
-        var, low, high = e.limits[0]
+    if isinstance(e, sp.Integral | sp.Sum):
+        inside, (var, low, high) = unwrapped(e)
         name = sp.Symbol(
             f"_{type(e).__name__}{depth}", **({"integer": True} if isinstance(e, sp.Sum) else {"real": True})
         )
-        inner = flat(e.function.xreplace({var: name}), depth + 1)
+        inner = flat(inside.xreplace({var: name}), depth + 1)
         return e.func(inner, (name, flat(low, depth), flat(high, depth)))
-    if e.args and not isinstance(e, sp.Integral | sp.Sum):
+    if e.args:
         return e.func(*(flat(a, depth) for a in e.args))
     return e
 
@@ -250,6 +248,8 @@ def _opened(e: Expr, symbols: dict[Expr, Expr], depth: int) -> Expr:
             whole = number.is_Integer
             factors.append(_opaque(sp.exp(rest if whole else term), symbols) ** (number if whole else 1))
         return sp.Mul(*factors)
+    if e.is_Pow and e.base.is_Rational and e.exp.is_Rational:
+        return e
     if e.is_Pow:
         base = _opened(e.base, symbols, depth)
         if e.exp.is_Integer:
@@ -270,19 +270,22 @@ def vanishes(e: Expr) -> bool:
     return bool(sp.expand(numerator) == 0)
 
 
-def _at(e: Expr, seed: str) -> Value | None:
-    """The value at a random point of a random model, or of random values of the opaque terms; None at a pole."""
-    try:
-        return Model(seed).value(e)
-    except NoValue:
+def _at(e: Expr, seed: str) -> tuple[Value, Value] | None:
+    """The value at a random point of a random model, or of random values of the opaque terms, and the size of the largest
+    term; None at a pole."""
+    for form in (lambda: e, lambda: _opened(e, {}, 0)):
+        model = Model(seed)
         try:
-            return Model(seed).value(_opened(e, {}, 0))
+            here = form()
+            return model.value(here), max((abs(_spread(model.value(a))).b for a in sp.Add.make_args(here)), default=0)
         except NoValue:
-            return None
+            continue
+    return None
 
 
-def _is_zero(v: Value) -> bool:
-    return v == 0 if isinstance(v, Fraction) else bool(0 in v and v.delta < mp.mpf(10) ** (10 - DIGITS))
+def _is_zero(found: tuple[Value, Value]) -> bool:
+    v, size = found
+    return v == 0 if isinstance(v, Fraction) else bool(0 in v and v.delta <= mp.mpf(10) ** (10 - DIGITS) * (1 + size))
 
 
 def identity(e: Expr, what: str = "the difference") -> tuple[str, ...]:
