@@ -11,9 +11,12 @@ from importlib import import_module
 from proofs.kernel.script import ordered
 from proofs.kernel.theorem import Theorem
 
-FAMILIES = (
-    "completeness", "axioms", "uniqueness", "stieltjes", "layers", "cam", "softmax", "baselines", "exact",
+MODULES = (
+    "completeness", "axioms", "uniqueness", "stieltjes", "rules", "layers", "cam", "softmax", "baselines", "exact",
 )  # fmt: skip
+
+SAME_ROOM = {"rules": "stieltjes", "exact": "stieltjes"}
+"""Modules that share a family of claims with another."""
 
 Part = tuple[str, Theorem]
 """A theorem and the words that say what it is."""
@@ -79,7 +82,8 @@ def proves(
     def register(build: Callable[[], list[Part]]) -> Callable[[], list[Part]]:
         if id_ in _FOUND:
             raise ValueError(f"{id_} is derived twice")
-        family = build.__module__.rsplit(".", 1)[-1]
+        module = build.__module__.rsplit(".", 1)[-1]
+        family = SAME_ROOM.get(module, module)
         words = " ".join((build.__doc__ or "").split())
         _FOUND[id_] = Derivation(
             id_, family, build, words, published, general, counterexample, uses, against, figure, sources
@@ -91,8 +95,8 @@ def proves(
 
 def derivations(glob: str = "*") -> dict[str, Derivation]:
     """The derivations whose id matches, family by family."""
-    for family in FAMILIES:
-        import_module(f"proofs.{family}")
+    for module in MODULES:
+        import_module(f"proofs.{module}")
     return {i: d for i, d in _FOUND.items() if fnmatchcase(i, glob)}
 
 

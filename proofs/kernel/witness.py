@@ -270,6 +270,11 @@ def vanishes(e: Expr) -> bool:
     return bool(sp.expand(numerator) == 0)
 
 
+def _upper(v: Value) -> Any:
+    """The largest size that v may have."""
+    return mp.mpf(abs(_spread(v)).b)
+
+
 def _at(e: Expr, seed: str) -> tuple[Value, Value] | None:
     """The value at a random point of a random model, or of random values of the opaque terms, and the size of the largest
     term; None at a pole."""
@@ -277,7 +282,7 @@ def _at(e: Expr, seed: str) -> tuple[Value, Value] | None:
         model = Model(seed)
         try:
             here = form()
-            return model.value(here), max((abs(_spread(model.value(a))).b for a in sp.Add.make_args(here)), default=0)
+            return model.value(here), max(_upper(model.value(a)) for a in sp.Add.make_args(here))
         except NoValue:
             continue
     return None
@@ -285,7 +290,7 @@ def _at(e: Expr, seed: str) -> tuple[Value, Value] | None:
 
 def _is_zero(found: tuple[Value, Value]) -> bool:
     v, size = found
-    return v == 0 if isinstance(v, Fraction) else bool(0 in v and v.delta <= mp.mpf(10) ** (10 - DIGITS) * (1 + size))
+    return v == 0 if isinstance(v, Fraction) else bool(0 in v and _upper(v) <= mp.mpf(10) ** (10 - DIGITS) * (1 + size))
 
 
 def identity(e: Expr, what: str = "the difference") -> tuple[str, ...]:
