@@ -12,6 +12,7 @@ from ig_props.checking.calling import EPSILON, FLOAT32
 from ig_props.checking.judging import compare, constant, judged
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
+from ig_props.claims.layer_witnesses import CLAIMS as WITNESSED
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle
@@ -120,4 +121,5 @@ CLAIMS = (
         "RSI.path_space", "layers", ClaimKind.COUNTEREXAMPLE, "layer integrals and layer IG differ in general", (),
         "theory.md 5", LAYERS, witness=space_witness,
     ),
+    *WITNESSED,
 )  # fmt: skip

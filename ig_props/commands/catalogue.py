@@ -162,6 +162,10 @@ def explain(name: str) -> int:
         except AssertionError as error:
             failed = True
             rows.append(("witness", f"FAILS: {error}"))
+    from ig_props.commands.proving import told
+
+    proof = told(claim.id)
+    rows += [("proof", proof)] if proof else []
     command = f"\nig-props check {makers[0]} --claims {claim.id}" if claim.attackable and makers else ""
     terminal.show(title, _table(rows, ("bold", "")), Text(command, style="dim"))
     return int(failed)

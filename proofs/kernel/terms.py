@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import FunctionClass
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
 
 Expr = Any
 """A SymPy expression; SymPy has no types of its own."""
@@ -131,6 +132,9 @@ class Rel:
         op = {"=": "=", "≤": r"\leq", "<": "<", "≠": r"\neq"}[self.op]
         return f"{tex(self.lhs)} {op} {tex(self.rhs)}"
 
+    def text(self) -> str:
+        return f"{plain(self.lhs)} {self.op} {plain(self.rhs)}"
+
 
 @dataclass(frozen=True)
 class Said:
@@ -152,6 +156,9 @@ class Said:
             rf"\text{{{p}}}" if k % 2 == 0 and p else letter(p) for k, p in enumerate(self.about.split("$"))
         )
         return rf"{about} \text{{ {self.what}}}"
+
+    def text(self) -> str:
+        return f"{self.about.replace('$', '')} {self.what}"
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,12 @@ class Forall:
             domain = rf"{tex(self.var)} \in [{tex(self.low)}, {tex(self.high)}]"
         return rf"{self.inner.latex()} \quad {quantifier} {domain}"
 
+    def text(self) -> str:
+        quantifier = "for almost every" if self.almost else "for every"
+        low = "" if self.low.is_infinite else f"{plain(self.low)} ≤ "
+        high = "" if self.high.is_infinite else f" ≤ {plain(self.high)}"
+        return f"{self.inner.text()} {quantifier} {low}{self.var}{high}"
+
 
 @dataclass(frozen=True)
 class Every:
@@ -209,6 +222,9 @@ class Every:
 
     def latex(self) -> str:
         return r" \;\text{ and }\; ".join(p.latex() for p in self.parts)
+
+    def text(self) -> str:
+        return " and ".join(p.text() for p in self.parts)
 
 
 Statement = Rel | Said | Forall | Every
@@ -250,6 +266,43 @@ class _Printer(LatexPrinter):
             text = rf"\mathrm{{relu}}({self._print(e.args[0])})"
             return rf"{text}^{{{exp}}}" if exp else text
         return str(super()._print_Function(e, exp))
+
+
+class _Plain(StrPrinter):
+    def _print_Field(self, e: Any) -> str:
+        args, orders = [self._print(a) for a in e.args], list(e.orders)
+        stem = e.stem
+        if stem.endswith("_"):
+            stem += args.pop(0)
+            orders.pop(0)
+        if len(orders) == 1:
+            stem += "'" * orders[0]
+        else:
+            places = "".join(str(k + 1) * o for k, o in enumerate(orders))
+            stem = (f"∂{places}" if places else "") + stem
+        return f"{stem}({', '.join(args)})"
+
+    def _print_Function(self, e: Any) -> str:
+        return self._print_Field(e) if isinstance(e, Field) else str(super()._print_Function(e))
+
+    def _print_Integral(self, e: Any) -> str:
+        inside, (var, low, high) = unwrapped(e)
+        return f"∫_{self._print(low)}^{self._print(high)} ({self._print(inside)}) d{var}"
+
+    def _print_Sum(self, e: Any) -> str:
+        inside, (var, low, high) = unwrapped(e)
+        return f"Σ_{{{var}={self._print(low)}}}^{{{self._print(high)}}} ({self._print(inside)})"
+
+    def _print_Derivative(self, e: Any) -> str:
+        return f"d/d{e.variables[0]} [{self._print(e.expr)}]"
+
+    def _print_Abs(self, e: Any) -> str:
+        return f"|{self._print(e.args[0])}|"
+
+
+def plain(e: Expr) -> str:
+    """The expression for a terminal."""
+    return str(_Plain().doprint(e)).replace("**", "^")
 
 
 def tex(e: Expr) -> str:
