@@ -217,7 +217,9 @@ def secant() -> list[Part]:
     hyp = assume(eq(mult(n) * delta(0), delta(n)))
     step = combine(eq(mult(n + 1) * delta(0), delta(n + 1)), (r(n) * wt(n), hyp), (delta(0), at(mult_law, n)),
                    (-ONE, at(node_law, n)))  # fmt: skip
-    kept = algebra((sigma(b) - sigma(a)) / (b - a) * (b - a), sigma(b) - sigma(a), _apart())
+    secant_slope = reals("r")
+    divided_once = assume(eq(secant_slope, (sigma(b) - sigma(a)) / (b - a)))
+    kept = combine(eq(secant_slope * (b - a), sigma(b) - sigma(a)), (b - a, divided_once), _apart())
     return [
         ("a divided difference times the step is the activation's difference", kept),
         ("one cell, two units: p the steps of the inputs, q those of the activations", conclude(goal, cell_)),

@@ -72,7 +72,8 @@ def secant_witness() -> str:
             gate: Callable[[Fraction], Fraction] = abs if k == 2 else lambda v: max(v, Fraction(0))
             change = ub[k] - ua[k]
             secant = (gate(ub[k]) - gate(ua[k])) / change if change else Fraction(int(ua[k] > 0))
-            total += w * secant * sum(r * (q - p) for r, p, q in zip(row, a, b, strict=True))
+            step = sum((r * (q - p) for r, p, q in zip(row, a, b, strict=True)), Fraction(0))
+            total += w * Fraction(secant) * step
         assert total == fb - fa
     return "relu(2x0 - x1) - 3 relu(x0 + x1) + |x1| on 50 random cells: multipliers times the step are ΔF exactly"
 
@@ -88,7 +89,7 @@ def kink_witness() -> str:
     mean = (1 - crossing, 1 - crossing)
     assert secant == (Fraction(1, 3), Fraction(2, 3))
     assert mean != secant
-    assert [sum(m * d for m, d in zip(v, (2, HALF), strict=True)) for v in (secant, mean)] == [1, 1]
+    assert [sum(m * d for m, d in zip(v, (Fraction(2), HALF), strict=True)) for v in (secant, mean)] == [1, 1]
     return (
         "one unit that changes sign: the divided difference is the cell's mean slope; relu(relu(x0) + x1 - 1/2) from (-1, 0) "
         "to (1, 1/2) in one cell: multipliers (1/3, 2/3), mean gradient (2/5, 2/5), both complete"

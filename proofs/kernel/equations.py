@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
+from mpmath import mp
 
 from proofs.kernel.terms import Every, Expr, Field, Forall, Rejected, Rel, Said, Statement, bound, relu
 from proofs.kernel.theorem import Made, Premise, Theorem, premises_of, rule
@@ -266,9 +267,8 @@ def evaluate(goal: Rel) -> Made:
     checks = [("rational arithmetic" if rational else "intervals of 50 digits") + f": the difference is {_short(v)}"]
     plain = (goal.rhs - goal.lhs).replace(relu, lambda u: sp.Max(u, 0))
     second = sp.simplify(plain.doit()) if rational else sp.N(plain, 40)
-    agrees = second == sp.Rational(v.numerator, v.denominator) if rational else low <= second <= high or (
-        abs(second - (low + high) / 2) < 10**-30
-    )  # fmt: skip
+    middle = sp.Rational(v.numerator, v.denominator) if rational else sp.Float(mp.nstr(mp.mpf(v.mid), 45), 45)
+    agrees = second == middle if rational else abs(second - middle) < sp.Float("1e-30") * (1 + abs(middle))
     if not agrees:
         raise Rejected(f"SymPy finds {second} where exact evaluation finds {v}")
     return Made(goal, frozenset(), (*checks, "SymPy's own evaluation agrees"))
