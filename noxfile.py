@@ -56,8 +56,13 @@ def proofs(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The pages, warnings being errors: docs/_build/html/index.html."""
-    install(session, "-e", ".[docs]")
+    """The pages with the figures of a replay and of a quick run, warnings being errors: docs/_build/html/index.html."""
+    install(session, "-e", ".[docs,captum]")
+    session.run("python", "-m", "proofs.replay", "--json", "docs/_build/replay.json", env=ONE_THREAD, silent=True)
+    run = ("--profile", "quick", "--json", "docs/_build/run.json")
+    session.run(
+        "ig-props", "check", "captum:IntegratedGradients", *run, env=ONE_THREAD, success_codes=[0, 1], silent=True
+    )
     session.run("python", "-m", "sphinx", "-W", "-q", "-b", "html", "docs", "docs/_build/html", env=ONE_THREAD)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from proofs.derivation import Proved, derivations, run
 from proofs.kernel.script import REORDERED, accepted, corruptions, ordered, replay, script
@@ -55,10 +58,14 @@ def replayed(proved: Proved) -> str:
     return ""
 
 
-def main(glob: str = "*") -> int:
-    """Prints a line for each claim and the totals; 1 if a derivation fails or too few damages are rejected."""
+def main(glob: str = "*", json_file: Path | None = None) -> int:
+    """Prints a line for each claim and the totals; 1 if a derivation fails or too few damages are rejected.
+
+    json_file: where the counts go, by claim, for the pages.
+    """
     began, failed = time.perf_counter(), 0
     totals = {"steps": 0, "witnesses": 0, "tried": 0, "rejected": 0}
+    report: dict[str, dict[str, object]] = {}
     for id_, derivation in derivations(glob).items():
         proved = run(derivation)
         error = proved.error or replayed(proved)
@@ -68,11 +75,11 @@ def main(glob: str = "*") -> int:
             continue
         damages = damaged(proved)
         failed += not damages.enough
-        for key, n in (
-            ("steps", proved.steps), ("witnesses", proved.witnesses), ("tried", damages.tried),
-            ("rejected", damages.rejected),
-        ):  # fmt: skip
-            totals[key] += n
+        counts = {
+            "steps": proved.steps, "witnesses": proved.witnesses, "tried": damages.tried, "rejected": damages.rejected,
+        }  # fmt: skip
+        totals = {key: totals[key] + n for key, n in counts.items()}
+        report[id_] = {**counts, "harmless": damages.harmless}
         print(
             f"{id_:42} {proved.steps:3} steps {proved.witnesses:4} witnesses "
             f"{damages.rejected:4} of {damages.tried:4} corruptions rejected" + ("" if damages.enough else "  TOO FEW")
@@ -83,8 +90,15 @@ def main(glob: str = "*") -> int:
         f"{len(derivations(glob))} claims, {totals['steps']} steps, {totals['witnesses']} witnesses, "
         f"{totals['rejected']} of {totals['tried']} corruptions rejected, {time.perf_counter() - began:.1f} s"
     )
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return int(failed > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("glob", nargs="?", default="*")
+    asked.add_argument("--json", type=Path)
+    given = asked.parse_args()
+    sys.exit(main(given.glob, given.json))

@@ -137,13 +137,13 @@ def _trust(k: Known) -> list[str]:
             )
         general = k.proved.derivation.general
         lines.append(f"- {_text(general)}" if general else "- Nothing is left to a special dimension or length.")
-    for c in k.coq:
-        lines.append(f"- Coq accepts `{c.theorem}`; axioms: {', '.join(f'`{a}`' for a in c.axioms) or 'none'}.")
     if not k.coq:
         lines.append("- No Coq theorem is recorded for this claim.")
     lines.append("")
     for c in k.coq:
-        lines += ["```coq", c.statement, "```\n"] if c.statement else []
+        axioms = ", ".join(f"`{a.rpartition('.')[2]}`" for a in c.axioms) or "none"
+        lines.append(f"Coq accepts `{c.theorem}` in `{c.file}`. {_text(c.reads)} Axioms: {axioms}.\n")
+        lines += ["```coq", c.statement, "```\n"]
     return lines
 
 

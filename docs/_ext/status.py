@@ -31,6 +31,8 @@ class Coq:
     """What the Coq audit says of a claim."""
 
     theorem: str
+    file: str
+    reads: str
     statement: str
     axioms: tuple[str, ...]
 
@@ -80,14 +82,11 @@ class Known:
 
 def _coq() -> dict[str, list[Coq]]:
     found: dict[str, list[Coq]] = {}
-    data = _json(COQ) or {}
-    entries = data.get("claims", data) if isinstance(data, dict) else {}
-    for id_, value in entries.items():
-        for entry in value if isinstance(value, list) else [value]:
-            if isinstance(entry, dict) and "theorem" in entry:
-                found.setdefault(id_, []).append(
-                    Coq(entry["theorem"], str(entry.get("statement", "")), tuple(entry.get("axioms", ())))
-                )
+    for id_, entries in (_json(COQ) or {}).get("claims", {}).items():
+        for e in entries:
+            found.setdefault(id_, []).append(
+                Coq(e["theorem"], e.get("file", ""), e.get("reads", ""), e["statement"], tuple(e["axioms"]))
+            )
     return found
 
 
