@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from proofs.common import ONE, ZERO, eq, follows, le, lt, relu_nonnegative
+from proofs.common import ONE, ZERO, eq, follows, le, lt, relu_nonnegative, written
 from proofs.derivation import Part, proves
 from proofs.kernel import (
     Every,
@@ -21,7 +21,6 @@ from proofs.kernel import (
     reciprocal,
     relu,
     times,
-    unequal,
 )
 from proofs.kernel.terms import Rel
 
@@ -43,9 +42,13 @@ def linear_head() -> list[Part]:
     """Behind global average pooling and a linear head with weights v the gradient at every pixel of channel k is v_k/(HW), and so
     is its mean. So Grad-CAM's map is that of CAM, relu(Σ v_k A^k), times 1/(HW) > 0, which passes through relu."""
     v, act = [reals(f"v_{k}") for k in (1, 2, 3)], [reals(f"A_{k}") for k in (1, 2, 3)]
-    size = sp.Integer(2)
-    mean = eq(sum((vk / size + vk / size) / 2 * ak for vk, ak in zip(v, act, strict=True)),
+    size = reals("P")
+    some = assume(lt(ZERO, size))
+    slopes = [[reals(f"g_{k}{p}") for p in (1, 2)] for k in (1, 2, 3)]
+    laws = [[assume(eq(gkp, vk / size)) for gkp in row] for row, vk in zip(slopes, v, strict=True)]
+    mean = eq(sum((row[0] + row[1]) / 2 * ak for row, ak in zip(slopes, act, strict=True)),
               sum(vk * ak for vk, ak in zip(v, act, strict=True)) / size)  # fmt: skip
+    weights = combine(mean, *((ak / 2, law) for ak, row in zip(act, laws, strict=True) for law in row), some)
     factor = assume(lt(ZERO, c))
     weak = follows(le(ZERO, c), factor)
     right, left = assume(le(ZERO, u)), assume(le(u, ZERO))
@@ -55,7 +58,7 @@ def linear_head() -> list[Part]:
     low = follows(le(ZERO, c * -u), times(weak, follows(le(ZERO, -u), left)))
     below = follows(goal, kink(c * u, follows(le(c * u, ZERO), low)), (-c, kink(u, left)))
     return [
-        ("weights are means of constant gradients", algebra(mean.lhs, mean.rhs)),
+        ("weights are means of constant gradients, P the number of pixels", weights),
         ("relu passes a positive factor on", case_split(u, above, below)),
     ]
 
@@ -159,9 +162,11 @@ def pole() -> list[Part]:
     Grad-CAM's weight is 1 all the time."""
     delta = reals("delta")
     off = assume(lt(ZERO, delta))
-    weight = algebra(1 / (2 + ONE * (-2 + delta)), 1 / delta, unequal(off))
+    near = assume(eq(S, -2 + delta))
+    room = combine(lt(ZERO, 2 + S), (ONE, off), (-ONE, near))
+    weight = combine(eq(1 / (2 + S), 1 / delta), (-1 / (delta * (2 + S)), near), off, room)
     values = []
-    for amount, value in ((sp.Rational(-19, 10), 10), (sp.Rational(-199, 100), 100), (sp.Rational(-201, 100), -100)):
-        values.append(evaluate(eq(1 / (2 + amount), sp.Integer(value))))
+    for amount, value in (("19/10", 10), ("199/100", 100), ("201/100", -100)):
+        values.append(evaluate(eq(written(f"1/(2 + 1*(-{amount}))"), sp.Integer(value))))
     return [("the weight at distance δ", weight),
             ("three values", conclude(Every(tuple(v.statement for v in values)), *values))]  # fmt: skip

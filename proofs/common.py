@@ -47,6 +47,11 @@ def lt(lhs: Expr, rhs: Expr) -> Rel:
     return Rel("<", sp.sympify(lhs), sp.sympify(rhs))
 
 
+def written(formula: str) -> Expr:
+    """A formula in numbers as it is written, not worked out."""
+    return sp.parse_expr(formula, evaluate=False)
+
+
 def unlike(lhs: Expr, rhs: Expr) -> Rel:
     return Rel("≠", sp.sympify(lhs), sp.sympify(rhs))
 

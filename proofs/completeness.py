@@ -22,6 +22,7 @@ from proofs.common import (
     s,
     t,
     unlike,
+    written,
     z,
 )
 from proofs.derivation import Part, proves
@@ -268,8 +269,8 @@ def _vanishing() -> list[Part]:
     left = kink(two, evaluate(le(two, ZERO)))
     goal = eq(relu(one) - relu(two), sp.Rational(3, 4))
     value = follows(goal, right, (-ONE, left))
-    midpoint = evaluate(eq(ONE * 1 + ONE * -1, ZERO))
-    wrong = evaluate(unlike(sp.Rational(3, 4), ONE))
+    midpoint = evaluate(eq(written("1*1 + 1*(-1)"), ZERO))
+    wrong = evaluate(unlike(sp.Rational(3, 4), written("1*1")))
     both = Every((goal, midpoint.statement, wrong.statement))
     return [("the attribution of z_1 is the rise of relu(t - 1/4), the midpoint's is 1 and its sum right",
              conclude(both, value, midpoint, wrong))]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from proofs.axioms import walked
-from proofs.common import HALF, ONE, ZERO, eq, follows, le, lt, nothing, relu_above, s, t, unlike
+from proofs.common import HALF, ONE, ZERO, eq, follows, le, lt, nothing, relu_above, s, t, unlike, written
 from proofs.completeness import COQ, smooth_part
 from proofs.derivation import Part, proves
 from proofs.kernel import (
@@ -100,7 +100,7 @@ def path_space() -> list[Part]:
         evaluate(eq(relu(sp.Integer(1)) - relu(ZERO), ONE)),
         evaluate(eq(2 * integral(ONE, s, third, 1), 4 * third)),
         evaluate(eq(1 * integral(ONE, s, third, 1), 2 * third)),
-        evaluate(eq(ONE + ONE, 4 * third + 2 * third)),
+        evaluate(eq(written("1 + 1"), written("4/3 + 2/3"))),
         evaluate(unlike(ONE, 4 * third)),
     ]
     return [

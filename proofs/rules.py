@@ -22,6 +22,7 @@ from proofs.common import (
     t,
     telescope,
     unlike,
+    written,
 )
 from proofs.derivation import Part, proves
 from proofs.kernel import (
@@ -243,11 +244,10 @@ def single_kink() -> list[Part]:
     goal = eq((relu(b) - relu(a)) / (b - a), ONE - (-a / (b - a)))
     up, down = kink(b, pos), kink(a, neg)
     share = combine(goal, (1 / (b - a), up), (-1 / (b - a), down), order)
-    start, end = -HALF, ONE
-    outer = evaluate(eq((end - 0) / (end - start), sp.Rational(2, 3)))
-    inner = evaluate(eq((ONE - 0) / (ONE + 1) * sp.Rational(2, 3), sp.Rational(1, 3)))
+    outer = evaluate(eq(written("(1 - 0)/(1 + 1/2)"), sp.Rational(2, 3)))
+    inner = evaluate(eq(written("(1 - 0)/(1 + 1)*(2/3)"), sp.Rational(1, 3)))
     tie = sp.Rational(3, 5)
-    zero = evaluate(eq((2 * tie - 1) + tie / 2 - HALF, ZERO))
+    zero = evaluate(eq(written("(2*(3/5) - 1) + (3/5)/2 - 1/2"), ZERO))
     mean = evaluate(eq(integral(ONE, t, tie, 1), sp.Rational(2, 5)))
     differ = evaluate(unlike(sp.Rational(2, 5), sp.Rational(1, 3)))
     every = (outer, inner, zero, mean, differ)

@@ -124,7 +124,7 @@ def attack() -> list[Part]:
     v, d, rest, x0, kappa, height, width, mean = reals("v d q x_0 kappa H W w")
     z = reals("z")
     apart = assume(unlike(d, ZERO))
-    slope = algebra(sp.diff(v * (z - x0) / d + rest, z), v / d, apart)
+    slope = chain_rule(v * (z - x0) / d + rest, z, v / d, apart)
     f = field("f")
     out = linearity(integral((f(t) + v / d) * d, t, 0, 1), integral(f(t) * d, t, 0, 1) + integral(v / d * d, t, 0, 1))
     amount = linearity(integral(v, t, 0, 1), v)
@@ -150,6 +150,11 @@ def implementation() -> list[Part]:
     r = reals("r")
     dz, y = [reals(f"p_{k}") for k in (1, 2, 3)], [reals(f"y_{k}") for k in (1, 2, 3)]
     before = y[0] * sum(yk * (dz[0] - dk) for yk, dk in zip(y, dz, strict=True))
-    after = y[0] * sum(yk * ((dz[0] + r) - (dk + r)) for yk, dk in zip(y, dz, strict=True))
-    return [("post-softmax slopes, three classes", algebra(after, before)),
-            ("pre-softmax slopes", algebra((dz[0] + r) - dz[0], r))]  # fmt: skip
+    new = [reals(f"q_{k}") for k in (1, 2, 3)]
+    laws = [assume(eq(q, p + r)) for q, p in zip(new, dz, strict=True)]
+    after = y[0] * sum(yk * (new[0] - qk) for yk, qk in zip(y, new, strict=True))
+    same = combine(eq(after, before), (y[0] * (y[1] + y[2]), laws[0]), (-y[0] * y[1], laws[1]), (-y[0] * y[2], laws[2]))
+    return [
+        ("post-softmax slopes, three classes; q are the slopes of the shifted logits", same),
+        ("pre-softmax slopes", follows(eq(new[0] - dz[0], r), laws[0])),
+    ]

@@ -229,8 +229,7 @@ def _weighted(weight: Expr, side: Theorem, sign_: int) -> Theorem:
     """⊢ ±weight · v' ≤ weight · u'."""
     form = weight if weight.is_Mul else 1 / (1 + sp.exp(_argument(weight)))
     shown = sign(form, False)
-    same = algebra(form, weight)
-    known = rewrite(shown, same) if form != weight else shown
+    known = rewrite(shown, algebra(form, weight)) if form != weight else shown
     steep = _steep(sign_)
     return combine(le(sign_ * weight * dv, weight * du), (ONE, times(known, steep)))
 

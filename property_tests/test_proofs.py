@@ -13,7 +13,9 @@ from ig_props.claims.registry import claims
 from proofs.common import ONE, ZERO, eq, follows, le, lt, n, t, unlike
 from proofs.derivation import Proved, derivations, run
 from proofs.kernel import (
+    Every,
     Rejected,
+    Rel,
     Theorem,
     algebra,
     assume,
@@ -55,6 +57,17 @@ def test_every_derivation_goes_through(id_: str) -> None:
     found = proved(id_)
     assert not found.error
     assert found.witnesses >= found.steps >= 1
+
+
+def statements(statement: object) -> list[object]:
+    return [s for part in statement.parts for s in statements(part)] if isinstance(statement, Every) else [statement]
+
+
+@pytest.mark.parametrize("id_", ALL)
+def test_no_theorem_says_that_a_thing_is_itself(id_: str) -> None:
+    for _, theorem in proved(id_).parts:
+        for statement in statements(theorem.statement):
+            assert not (isinstance(statement, Rel) and statement.lhs == statement.rhs)
 
 
 def test_every_theorem_and_counterexample_of_the_first_eight_chapters_is_derived() -> None:

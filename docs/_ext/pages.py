@@ -92,7 +92,7 @@ def page(k: Known, everything: dict[str, Known]) -> str:
         lines.append("## In words, what must hold\n")
         lines += [f"- {_text(p)}" for p in k.claim.premises] + [""]
     if d and d.published:
-        lines += ["## Where the published form differs\n", _text(d.published) + "\n"]
+        lines += ["## Where the published form differs\n", _cited(d.published) + "\n"]
     if d and d.figure:
         lines += ["## Picture\n", f"```{{image}} /_figures/{d.figure}.svg\n:alt: {d.figure}\n:class: figure\n```\n"]
     lines += _proved(k)
@@ -215,11 +215,14 @@ def write(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page(k, everything), encoding="utf-8")
     lines = ["# Claims\n", _summary(everything)]
-    for family in [f for f in TITLES if f in families]:
+    present = [f for f in TITLES if f in families]
+    for family in present:
         ids = families[family]
-        lines += [f"## {TITLES[family]}\n"]
-        lines += [f"- {_link(i)}: {_text(everything[i].statement)}<br>{_badges(everything[i])}" for i in ids]
-        lines += ["", "```{toctree}", ":hidden:", *(f"{family}/{i}" for i in ids), "```\n"]
+        rows = [f"- {_link(i)}: {_text(everything[i].statement)}<br>{_badges(everything[i])}" for i in ids]
+        inner = [f"# {TITLES[family]}\n", *rows, "", "```{toctree}", ":hidden:", *ids, "```\n"]
+        (folder / "claims" / family / "index.md").write_text("\n".join(inner), encoding="utf-8")
+        lines += [f"## [{TITLES[family]}](/claims/{family}/index.md)\n", *rows, ""]
+    lines += ["```{toctree}", ":hidden:", *(f"{family}/index" for family in present), "```\n"]
     (folder / "claims" / "index.md").write_text("\n".join(lines), encoding="utf-8")
     graph = ["# Graph of claims\n", _summary(everything), '<div class="graph">', svg(everything), "</div>\n"]
     graph += ["The arrows of a claim point to what it rests on; a dashed line joins a counterexample to the claim whose "

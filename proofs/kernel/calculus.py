@@ -12,6 +12,8 @@ from proofs.kernel.terms import Expr, Field, Forall, Rejected, Rel, Said, unwrap
 from proofs.kernel.theorem import Made, Premise, Theorem, premises_of, rule
 from proofs.kernel.witness import flat, identity, vanishes
 
+POWERS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+
 
 def regularity(*expressions: Expr) -> frozenset[Premise]:
     """The premises C^k of the functions in the expressions, k the highest derivative that occurs and at least 1."""
@@ -19,7 +21,7 @@ def regularity(*expressions: Expr) -> frozenset[Premise]:
     for e in expressions:
         for node in e.atoms(Field):
             orders[node.stem] = max(orders.get(node.stem, 1), sum(node.orders))
-    return frozenset(Premise(Said(f"${shown(stem)}$", f"is C^{k}")) for stem, k in orders.items())
+    return frozenset(Premise(Said(f"${shown(stem)}$", f"is C{POWERS[k]}")) for stem, k in orders.items())
 
 
 def shown(stem: str) -> str:
@@ -28,13 +30,14 @@ def shown(stem: str) -> str:
 
 
 @rule("chain rule")
-def chain_rule(inside: Expr, var: Expr, derivative: Expr) -> Made:
-    """⊢ d/dvar inside = derivative, functions being differentiable."""
+def chain_rule(inside: Expr, var: Expr, derivative: Expr, *support: Theorem) -> Made:
+    """⊢ d/dvar inside = derivative, functions being differentiable; support keeps denominators from zero."""
     inside, derivative = sp.sympify(inside), sp.sympify(derivative)
+    defined((inside, derivative), support)
     found = sp.diff(inside, var)
     checks = identity(found - derivative, "SymPy's derivative minus the stated one")
     left = sp.Derivative(inside, var, evaluate=False)
-    return Made(Rel("=", left, derivative), regularity(inside, found), checks)
+    return Made(Rel("=", left, derivative), premises_of(*support) | regularity(inside, found), checks)
 
 
 @rule("fundamental theorem")
@@ -259,5 +262,7 @@ def fubini(f: Expr, x: Expr, a: Expr, b: Expr, y: Expr, c: Expr, d: Expr) -> Mad
         raise Rejected("the ends must be free of both variables")
     first = sp.Integral(sp.Integral(f, (y, c, d)), (x, a, b))
     second = sp.Integral(sp.Integral(f, (x, a, b)), (y, c, d))
-    continuous = frozenset(Premise(Said(f"${shown(n.stem)}$", f"is C^{max(1, sum(n.orders))}")) for n in f.atoms(Field))
+    continuous = frozenset(
+        Premise(Said(f"${shown(n.stem)}$", f"is C{POWERS[max(1, sum(n.orders))]}")) for n in f.atoms(Field)
+    )
     return Made(Rel("=", first, second), continuous, ("Fubini's theorem for continuous functions on a rectangle",))

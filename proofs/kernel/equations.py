@@ -103,6 +103,8 @@ def _define(lhs: Expr, rhs: Expr, variables: tuple[Expr, ...]) -> Made:
 def algebra(lhs: Expr, rhs: Expr, *support: Theorem) -> Made:
     """⊢ lhs = rhs; support shows that denominators do not vanish."""
     lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
+    if lhs == rhs:
+        raise Rejected("both sides are the same expression, which says nothing")
     defined((lhs, rhs), support)
     return Made(Rel("=", lhs, rhs), premises_of(*support), identity(lhs - rhs))
 
@@ -258,7 +260,9 @@ def exactly(e: Expr) -> Fraction | Any:
 @rule("evaluation")
 def evaluate(goal: Rel) -> Made:
     """A relation of closed expressions by exact values: rational arithmetic, or intervals where they decide."""
-    v = exactly(goal.rhs - goal.lhs)
+    if goal.op == "=" and goal.lhs == goal.rhs:
+        raise Rejected("both sides are the same expression, which says nothing")
+    v = exactly(sp.Add(goal.rhs, sp.Mul(-1, goal.lhs, evaluate=False), evaluate=False))
     rational = isinstance(v, Fraction)
     low, high = (v, v) if rational else (v.a, v.b)
     holds = {"=": rational and v == 0, "≤": low >= 0, "<": low > 0, "≠": low > 0 or high < 0}[goal.op]
