@@ -26,8 +26,8 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test."""
-    install(session, "-e", ".[all,examples,test]")
+    """Every test; those of the pages need a Chromium and its driver, and say so where there is none."""
+    install(session, "-e", ".[all,docs,examples,test]")
     session.run(*PYTEST, *session.posargs, env=ONE_THREAD)
 
 

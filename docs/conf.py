@@ -25,6 +25,8 @@ html_static_path = ["_static"]
 html_css_files = ["ig-props.css"]
 html_math_renderer = "mathml"
 html_show_sphinx = False
+# summaries of search results are fetched page by page, which browsers refuse without a server
+html_show_search_summary = False
 html_copy_source = False
 html_show_sourcelink = False
 pygments_dark_style = "github-dark"
