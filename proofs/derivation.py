@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 
 from proofs.kernel.script import ordered
+from proofs.kernel.terms import Said, Statement
 from proofs.kernel.theorem import Theorem
 
 MODULES = (
@@ -61,6 +62,20 @@ class Proved:
     @property
     def witnesses(self) -> int:
         return sum(len(step.checks) for _, t in self.parts for step in ordered(t))
+
+
+def premises(theorem: Theorem) -> list[Statement]:
+    """What a theorem rests on, in a stable order; of several orders of smoothness of a function the highest."""
+    said: dict[str, Said] = {}
+    others = []
+    for p in theorem.premises:
+        s = p.statement
+        if isinstance(s, Said) and s.what.startswith("is C"):
+            said[s.about] = max(said.get(s.about, s), s, key=lambda v: "¹²³⁴".index(v.what[-1]))
+        else:
+            others.append(s)
+    continuous = [s for s in others if not (isinstance(s, Said) and s.what == "is continuous" and s.about in said)]
+    return sorted([*continuous, *said.values()], key=lambda s: (isinstance(s, Said), s.text()))
 
 
 _FOUND: dict[str, Derivation] = {}

@@ -112,6 +112,7 @@ def monotone_canonical() -> list[Part]:
     high = assume(everywhere_above(p, b, ONE))
     under, over = assume(lt(first(t0), a)), assume(lt(b, second(t0)))
     early, late = assume(le(t, t0)), assume(le(t0, t))
+    inner = [assume(le(ZERO, t0)), assume(le(t0, ONE))]
     ends = [assume(eq(first(1), ONE)), assume(lt(b, ONE))]
     below = follows(lt(first(t), a), increases(first, early), under)
     above = follows(lt(b, second(t)), increases(second, late), over)
@@ -120,16 +121,16 @@ def monotone_canonical() -> list[Part]:
     rise1, rise2 = sp.diff(first(t), t), sp.diff(second(t), t)
     one = dp(first(t)) * p(second(t)) * rise1
     two = p(first(t)) * dp(second(t)) * rise2
-    one_early = integrate(combine(eq(one, ZERO), (p(second(t)) * rise1, dp_low)), t, ZERO, t0)
-    one_late = integrate(combine(eq(one, dp(first(t)) * rise1), (dp(first(t)) * rise1, p_high)), t, t0, ONE)
+    one_early = integrate(combine(eq(one, ZERO), (p(second(t)) * rise1, dp_low)), t, ZERO, t0, inner[0])
+    one_late = integrate(combine(eq(one, dp(first(t)) * rise1), (dp(first(t)) * rise1, p_high)), t, t0, ONE, inner[1])
     climbed = fundamental(dp(first(t)) * rise1, p(first(t)), t, t0, ONE)
     top = specialise(high, first(1), follows(lt(b, first(1)), ends[1], (-ONE, ends[0])))
     bottom = specialise(low, first(t0), under)
     whole = eq(integral(one, t, 0, 1), ONE)
     mine = follows(whole, additivity(one, t, ZERO, t0, ONE), one_early, nothing(t, ZERO, t0), one_late, climbed, top,
                    (-ONE, bottom))  # fmt: skip
-    two_early = integrate(combine(eq(two, ZERO), (dp(second(t)) * rise2, p_low)), t, ZERO, t0)
-    two_late = integrate(combine(eq(two, ZERO), (p(first(t)) * rise2, dp_high)), t, t0, ONE)
+    two_early = integrate(combine(eq(two, ZERO), (dp(second(t)) * rise2, p_low)), t, ZERO, t0, inner[0])
+    two_late = integrate(combine(eq(two, ZERO), (p(first(t)) * rise2, dp_high)), t, t0, ONE, inner[1])
     none = eq(integral(two, t, 0, 1), ZERO)
     other = follows(none, additivity(two, t, ZERO, t0, ONE), two_early, two_late, nothing(t, ZERO, t0),
                     nothing(t, t0, ONE))  # fmt: skip

@@ -26,6 +26,7 @@ from proofs.kernel import (
     evaluate,
     field,
     fundamental,
+    increases,
     induction,
     instantiate,
     integral,
@@ -33,6 +34,7 @@ from proofs.kernel import (
     linearity,
     reals,
     rewrite,
+    sign,
     substitution,
 )
 from proofs.replay import damaged, replayed
@@ -126,6 +128,17 @@ WRONG = {
     "a goal that was not proved": lambda: conclude(eq(a, b), assume(eq(b, a))),
     "a premise that is not there": lambda: discharge(assume(eq(a, b)), assume(eq(a, a + 1))),
     "a false evaluation": lambda: evaluate(eq(integral(t, t, 0, 1), sp.Rational(1, 3))),
+    "a denominator that cancels": lambda: combine(eq(ZERO, x), (1 / y, assume(eq(ZERO, x * y)))),
+    "a pole that a premise about the bound variable hides": lambda: fundamental(
+        -1 / t**2, 1 / t, t, -ONE, ONE, assume(unlike(t, ZERO))
+    ),
+    "a premise on an empty interval": lambda: integrate(assume(eq(f(t), ZERO)), t, ONE, ZERO),
+    "a jump taken for a function with a derivative": lambda: fundamental(
+        2 * sp.DiracDelta(t), sp.sign(t), t, -ONE, ONE
+    ),
+    "a root without a derivative at 0": lambda: fundamental(1 / (2 * sp.sqrt(t)), sp.sqrt(t), t, ZERO, ONE),
+    "the sign of a quotient by what may be 0": lambda: sign(1 / sp.Abs(x), False),
+    "a number that is not real": lambda: instantiate(assume(le(ZERO, x**2)), {x: sp.I}, {}),
     "a thing that is itself": lambda: algebra(a + b, b + a),
     "the same number unlike itself": lambda: evaluate(unlike(sp.Rational(1, 2), sp.Rational(2, 4))),
 }
@@ -134,7 +147,7 @@ RIGHT = {
     "exponentials": lambda: algebra(sp.exp(a + b), sp.exp(a) * sp.exp(b)),
     "a premise on the range": lambda: integrate(assume(le(t, ONE)), t, ZERO, ONE),
     "an antiderivative without a pole": lambda: fundamental(2 * t / (1 + t**2), sp.log(1 + t**2), t, -ONE, ONE),
-    "a square root": lambda: algebra(sp.sqrt(3) ** 3 * a, 3 * sp.sqrt(3) * a),
+    "a square root": lambda: algebra((a + sp.sqrt(3)) ** 2, a**2 + 2 * sp.sqrt(3) * a + 3),
 }
 
 
@@ -147,6 +160,12 @@ def test_the_kernel_rejects(name: str) -> None:
 @pytest.mark.parametrize("name", RIGHT)
 def test_the_kernel_accepts(name: str) -> None:
     assert isinstance(RIGHT[name](), Theorem)
+
+
+def test_a_premise_on_a_function_stays_when_the_function_is_replaced() -> None:
+    rising = increases(f, assume(le(x, y)))
+    falling = instantiate(rising, {}, {f: sp.Lambda(t, -t)})
+    assert "f is nondecreasing" in [p.statement.text() for p in falling.premises]
 
 
 def test_a_rule_does_not_believe_sympys_integral_of_an_absolute_value() -> None:

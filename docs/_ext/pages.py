@@ -9,7 +9,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from status import Known, known
 
-from proofs.derivation import Part
+from proofs.derivation import Part, premises
 from proofs.kernel.script import ordered
 from proofs.kernel.theorem import Theorem
 
@@ -29,7 +29,7 @@ TITLES = {
 
 def _text(words: str) -> str:
     """Plain words in MyST: signs that mean something there stand for themselves."""
-    for sign in "\\*_[]<>$`{}":
+    for sign in "\\*_[]<>${}":
         words = words.replace(sign, "\\" + sign)
     return words
 
@@ -45,16 +45,10 @@ def _badges(k: Known) -> str:
 def _statement(part: Part) -> list[str]:
     words, theorem = part
     lines = [f"*{_text(words[0].upper() + words[1:])}.*\n", _formula(theorem.statement.latex())]
-    assumed = [p for p in theorem.premises if not p.definition]
-    defined = [p for p in theorem.premises if p.definition]
-    for title, group in (("Premises", assumed), ("Definitions", defined)):
-        if group:
-            lines.append(f"{title}:\n")
-            lines += [f"- ${p.statement.latex()}$" for p in sorted(group, key=lambda p: p.statement.latex())]
-            lines.append("")
-    if not assumed:
-        lines.append("No premise.\n")
-    return lines
+    found = premises(theorem)
+    if found:
+        return [*lines, "Premises:\n", *(f"- ${p.latex()}$" for p in found), ""]
+    return [*lines, "No premise.\n"]
 
 
 def _references(theorem: Theorem, number: dict[int, int]) -> str:
@@ -70,11 +64,19 @@ def _proof(part: Part, first: int) -> list[str]:
     number = {id(t): first + k for k, t in enumerate(theorems)}
     lines = []
     for t in theorems:
-        note = f" {_text(t.note)}" if t.note else ""
-        lines.append(f"**({number[id(t)]}) {t.rule}**{_references(t, number)}.{note}\n")
+        lines.append(f"**({number[id(t)]}) {t.rule}**{_references(t, number)}.\n")
         lines.append(_formula(t.statement.latex()))
         lines.append(f'<p class="checked">Checked: {"; ".join(t.checks)}.</p>\n')
     return lines
+
+
+def _checked(step: Theorem, whole: Theorem) -> str:
+    if step.rule != "premise":
+        return "Checked: " + "; ".join(step.checks)
+    stays = any(p.statement == step.statement for p in whole.premises)
+    return "Not proved: a premise of the theorem" if stays else (
+        "Assumed for now; a later step discharges it or takes it over an interval"
+    )  # fmt: skip
 
 
 def _title(k: Known) -> str:

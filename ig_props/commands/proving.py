@@ -61,8 +61,8 @@ def prove(glob: str, quiet: bool) -> int:
         print(f"{id_}: {proved.steps} steps, {proved.witnesses} checks")
         for words, theorem in proved.parts if not quiet else ():
             print(f"\n  {words}:\n  {theorem.statement.text()}")
-            for premise in sorted(theorem.premises, key=lambda p: str(p.statement.text())):
-                print(f"    {'definition' if premise.definition else 'premise'}: {premise.statement.text()}")
+            for premise in module.premises(theorem):
+                print(f"    premise: {premise.text()}")
             steps = ordered(theorem)
             number = {id(step): k for k, step in enumerate(steps, 1)}
             for step in steps:

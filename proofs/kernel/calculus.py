@@ -29,10 +29,41 @@ def shown(stem: str) -> str:
     return re.sub(r"_$", "_i", stem)
 
 
+DIFFERENTIABLE = (Field, sp.exp, sp.log, sp.sin, sp.cos, sp.tanh, sp.Integral, sp.Sum, sp.Tuple)
+
+
+def differentiable(*expressions: Expr) -> None:
+    """Rejects what is made of other than sums, products, whole powers and functions that have derivatives."""
+    for e in expressions:
+        for node in sp.preorder_traversal(e):
+            known = node.is_Atom or node.is_Add or node.is_Mul or isinstance(node, DIFFERENTIABLE)
+            whole = node.is_Pow and (node.exp.is_integer or node.base.is_number)
+            if not known and not whole:
+                raise Rejected(f"nothing shows that {node} has a derivative")
+
+
+def apart_from(var: Expr, support: tuple[Theorem, ...]) -> frozenset[Premise]:
+    """The premises of the support, none of which may be about a variable of integration."""
+    found = premises_of(*support)
+    for p in found:
+        if var in p.statement.free_symbols:
+            raise Rejected(f"a premise about {var} does not hold on an interval")
+    return found
+
+
+def continuous(*expressions: Expr) -> frozenset[Premise]:
+    """The premises that the functions in the expressions are continuous."""
+    return frozenset(
+        Premise(Said(f"${shown(n.stem)}$", f"is C{POWERS[sum(n.orders)]}" if sum(n.orders) else "is continuous"))
+        for e in expressions for n in e.atoms(Field)
+    )  # fmt: skip
+
+
 @rule("chain rule")
 def chain_rule(inside: Expr, var: Expr, derivative: Expr, *support: Theorem) -> Made:
     """⊢ d/dvar inside = derivative, functions being differentiable; support keeps denominators from zero."""
     inside, derivative = sp.sympify(inside), sp.sympify(derivative)
+    differentiable(inside)
     defined((inside, derivative), support)
     found = sp.diff(inside, var)
     checks = identity(found - derivative, "SymPy's derivative minus the stated one")
@@ -44,12 +75,14 @@ def chain_rule(inside: Expr, var: Expr, derivative: Expr, *support: Theorem) -> 
 def fundamental(integrand: Expr, antiderivative: Expr, var: Expr, low: Expr, high: Expr, *support: Theorem) -> Made:
     """⊢ ∫ integrand = antiderivative between the ends; the antiderivative is checked by differentiating."""
     f, a = sp.sympify(integrand), sp.sympify(antiderivative)
+    differentiable(a)
     derivative = sp.diff(a, var)
     defined((a, f), support)
+    held = apart_from(var, support)
     checks = identity(derivative - f, "the antiderivative's derivative minus the integrand")
     ends = a.subs(var, high) - a.subs(var, low)
     statement = Rel("=", sp.Integral(f, (var, low, high)), ends)
-    return Made(statement, premises_of(*support) | regularity(a, derivative), checks)
+    return Made(statement, held | regularity(a, derivative), checks)
 
 
 @rule("fundamental theorem for absolutely continuous functions")
@@ -146,14 +179,17 @@ def substitution(node: Expr, place: Expr, var: Expr, low: Expr, high: Expr) -> M
         *identity(place.subs(var, low) - a, "the lower end minus its image"),
         *identity(place.subs(var, high) - b, "the upper end minus its image"),
     )
+    differentiable(place)
     slope = sp.diff(place, var)
     new = sp.Integral(node.function.subs(t, place) * slope, (var, low, high))
-    return Made(Rel("=", node, new), regularity(place, slope), checks)
+    return Made(Rel("=", node, new), regularity(place, slope) | continuous(node.function), checks)
 
 
 @rule("integration by parts")
 def by_parts(u: Expr, v: Expr, var: Expr, low: Expr, high: Expr) -> Made:
     """⊢ ∫ u v' = uv between the ends - ∫ u' v."""
+    differentiable(u, v)
+    defined((u, v), ())
     du, dv = sp.diff(u, var), sp.diff(v, var)
     checks = identity(sp.diff(u * v, var) - u * dv - du * v, "(uv)' - uv' - u'v")
     ends = (u * v).subs(var, high) - (u * v).subs(var, low)
@@ -172,15 +208,15 @@ def integrate(theorem: Theorem, var: Expr, low: Expr, high: Expr, *order: Theore
     shown_order = positive(high - low, False) or any(
         vanishes(s.rhs - s.lhs - (high - low)) for s in (relation(o, "≤<") for o in order)
     )
-    if r.op == "≤" and not shown_order:
+    kept, about = outside(theorem, var, low, high)
+    if (r.op == "≤" or about or len(kept) < len(theorem.premises)) and not shown_order:
         raise Rejected(f"nothing shows that {low} ≤ {high}")
-    kept, _ = outside(theorem, var, low, high)
     every = set(premises_of(*order))
     for p in kept:
         if var not in p.statement.free_symbols:
             every.add(p)
         elif isinstance(p.statement, Rel):
-            every.add(Premise(Forall(var, low, high, p.statement, not p.definition), p.definition))
+            every.add(Premise(Forall(var, low, high, p.statement, True)))
         else:
             raise Rejected(f"a premise about {var} cannot be taken over the interval")
     statement = Rel(r.op, sp.Integral(r.lhs, (var, low, high)), sp.Integral(r.rhs, (var, low, high)))
@@ -192,13 +228,15 @@ def summed(theorem: Theorem, var: Expr, low: Expr, high: Expr) -> Made:
     """From f(k) ≤ g(k) (=) for low ≤ k ≤ high: Σf ≤ Σg (=)."""
     r = relation(theorem, "=≤")
     low, high = sp.sympify(low), sp.sympify(high)
+    if not (high - low + 1).is_nonnegative:
+        raise Rejected(f"nothing shows that {high} is not below {low} - 1")
     kept, _ = outside(theorem, var, low, high)
     every = set()
     for p in kept:
         if var not in p.statement.free_symbols:
             every.add(p)
         elif isinstance(p.statement, Rel):
-            every.add(Premise(Forall(var, low, high, p.statement), p.definition))
+            every.add(Premise(Forall(var, low, high, p.statement)))
         else:
             raise Rejected(f"a premise about {var} cannot be summed")
     statement = Rel(r.op, sp.Sum(r.lhs, (var, low, high)), sp.Sum(r.rhs, (var, low, high)))
@@ -233,6 +271,7 @@ def derive(theorem: Theorem, var: Expr) -> Made:
     r = relation(theorem, "=")
     if any(var in p.statement.free_symbols for p in theorem.premises):
         raise Rejected(f"a premise is about {var}")
+    differentiable(r.lhs, r.rhs)
     lhs, rhs = sp.diff(r.lhs, var), sp.diff(r.rhs, var)
     return Made(Rel("=", lhs, rhs), theorem.premises | regularity(lhs, rhs), ("both sides are equal for every value",))
 
@@ -262,7 +301,6 @@ def fubini(f: Expr, x: Expr, a: Expr, b: Expr, y: Expr, c: Expr, d: Expr) -> Mad
         raise Rejected("the ends must be free of both variables")
     first = sp.Integral(sp.Integral(f, (y, c, d)), (x, a, b))
     second = sp.Integral(sp.Integral(f, (x, a, b)), (y, c, d))
-    continuous = frozenset(
-        Premise(Said(f"${shown(n.stem)}$", f"is C{POWERS[max(1, sum(n.orders))]}")) for n in f.atoms(Field)
-    )
-    return Made(Rel("=", first, second), continuous, ("Fubini's theorem for continuous functions on a rectangle",))
+    differentiable(f)
+    defined((f,), ())
+    return Made(Rel("=", first, second), continuous(f), ("Fubini's theorem for continuous functions on a rectangle",))

@@ -37,8 +37,8 @@ def positive(e: Expr, strictly: bool = True) -> bool:
     if e.is_Mul:
         return all(positive(a, strictly) for a in e.args)
     if e.is_Pow:
-        even = e.exp.is_Integer and int(e.exp) % 2 == 0 and not strictly and e.exp > 0
-        return bool(positive(e.base, strictly) or even)
+        even = e.exp.is_Integer and int(e.exp) % 2 == 0
+        return positive(e.base) or bool(not strictly and e.exp.is_positive and (even or positive(e.base, False)))
     if isinstance(e, sp.Sum) and isinstance(e.limits[0][2] - e.limits[0][1], sp.Expr):
         return positive(e.function, strictly) and (not strictly or _some(e))
     return isinstance(e, sp.Abs | relu) and not strictly
@@ -82,23 +82,6 @@ def assume(statement: Statement) -> Made:
     return Made(statement, frozenset({Premise(statement)}), ("a premise of the theorem, not proved",))
 
 
-@rule("definition")
-def define(lhs: Expr, rhs: Expr, *variables: Expr) -> Made:
-    """{lhs := rhs} ⊢ lhs = rhs for a function applied to distinct symbols or numbers; the function is not in rhs."""
-    return _define(lhs, rhs, variables)
-
-
-def _define(lhs: Expr, rhs: Expr, variables: tuple[Expr, ...]) -> Made:
-    if not isinstance(lhs, Field) or any(n.func == lhs.func for n in rhs.atoms(Field)):
-        raise Rejected(f"{lhs} is not a function that the other side does without")
-    if len(set(lhs.args)) != len(lhs.args) or not all(a.is_Symbol or a.is_number for a in lhs.args):
-        raise Rejected(f"the arguments of {lhs} must be distinct symbols or numbers")
-    if not rhs.free_symbols <= lhs.free_symbols | set(variables):
-        raise Rejected(f"{rhs.free_symbols - lhs.free_symbols} does not occur in {lhs}")
-    statement = Rel("=", lhs, rhs)
-    return Made(statement, frozenset({Premise(statement, True)}), ("a definition; it is listed with the premises",))
-
-
 @rule("identity")
 def algebra(lhs: Expr, rhs: Expr, *support: Theorem) -> Made:
     """⊢ lhs = rhs; support shows that denominators do not vanish."""
@@ -134,6 +117,8 @@ def combine(goal: Rel, *facts: Any) -> Made:
             factor, sure = shown.rhs, shown.op == "<"
         else:
             factor = sp.sympify(factor)
+            # a denominator of the factor may cancel in the product
+            defined((factor,), support)
             sure = positive(factor)
             if r.op != "=" and not positive(factor, False):
                 raise Rejected(f"nothing shows that the factor {factor} is not negative")
@@ -177,21 +162,26 @@ def instantiate(theorem: Theorem, symbols: Mapping[Expr, Any], functions: Mappin
     for symbol, v in values.items():
         if symbol.is_integer and not (v.is_integer and v.is_nonnegative):
             raise Rejected(f"{symbol} stands for a natural number, {v} is none")
+        if v.has(sp.oo, -sp.oo, sp.zoo, sp.nan, sp.I):
+            raise Rejected(f"{symbol} stands for a real number, {v} is none")
     kept = set()
-    stems = {f.stem for f in functions}
+    laws = {f"${f.stem}$": law for f, law in functions.items()}
     for p in premises_of(theorem):
-        if isinstance(p.statement, Said) and p.statement.about.strip("$") in stems:
-            law = next(v for f, v in functions.items() if f.stem == p.statement.about.strip("$"))
+        if isinstance(p.statement, Said) and p.statement.about in laws and p.statement.what.endswith(REGULAR):
+            law = laws[p.statement.about]
             if not smooth(law.expr):
                 raise Rejected(f"nothing shows that {law} {p.statement.what}")
             continue
         new = p.statement.replaced(values, functions)
-        if isinstance(new, Rel) and new.op == "=" and vanishes(new.lhs - new.rhs):
-            continue
-        kept.add(Premise(new, p.definition))
+        if not (isinstance(new, Rel) and new.op == "=" and vanishes(new.lhs - new.rhs)):
+            kept.add(Premise(new))
     return Made(
         theorem.statement.replaced(values, functions), frozenset(kept), ("substituted without capture, premises too",)
     )
+
+
+REGULAR = ("C¹", "C²", "C³", "continuous")
+"""How properties end that every smooth function has."""
 
 
 def smooth(e: Expr) -> bool:

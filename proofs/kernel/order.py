@@ -135,7 +135,7 @@ def squeeze(theorem: Theorem, k: Expr, constant: Expr) -> Made:
     allowed = Premise(Rel("<", ZERO, k))
     kept = theorem.premises - {allowed}
     every = frozenset(
-        Premise(Forall(k, ZERO, sp.oo, p.statement), p.definition) if k in p.statement.free_symbols else p for p in kept
+        Premise(Forall(k, ZERO, sp.oo, p.statement)) if k in p.statement.free_symbols else p for p in kept
     )
     return Made(Rel("=", r.lhs.args[0], ZERO), every, ("a number below C/k for every k is 0",))
 

@@ -14,23 +14,21 @@ _KEY = object()
 
 @dataclass(frozen=True)
 class Premise:
-    """Something that is not proved: an assumption, or the definition of what a theorem is about."""
+    """Something that is not proved."""
 
     statement: Statement
-    definition: bool = False
 
 
 class Theorem:
-    """premises ⊢ statement. `rule`, `args` and `checks` say how it was made; `seconds` is not part of it."""
+    """premises ⊢ statement. `rule`, `args` and `checks` say how it was made."""
 
-    __slots__ = ("args", "checks", "note", "premises", "rule", "statement")
+    __slots__ = ("args", "checks", "premises", "rule", "statement")
 
     statement: Statement
     premises: frozenset[Premise]
     rule: str
     args: tuple[Any, ...]
     checks: tuple[str, ...]
-    note: str
 
     def __init__(self, key: object, **parts: Any) -> None:
         if key is not _KEY:
@@ -56,7 +54,6 @@ class Made:
 
 Rule = Callable[..., Made]
 RULES: dict[str, Callable[..., Theorem]] = {}
-_BY_FUNCTION: dict[str, Callable[..., Theorem]] = {}
 
 
 def rule(name: str) -> Callable[[Rule], Callable[..., Theorem]]:
@@ -64,17 +61,16 @@ def rule(name: str) -> Callable[[Rule], Callable[..., Theorem]]:
 
     def decorate(body: Rule) -> Callable[..., Theorem]:
         @functools.wraps(body)
-        def apply(*args: Any, note: str = "") -> Theorem:
+        def apply(*args: Any) -> Theorem:
             try:
                 made = body(*args)
             except Rejected as error:
                 raise Rejected(f"{name}: {error}") from None
-            except (TypeError, AttributeError, ValueError, KeyError, NotImplementedError) as error:
+            except (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, NotImplementedError) as error:
                 raise Rejected(f"{name}: {type(error).__name__}: {error}") from error
             return Theorem(
-                _KEY, statement=made.statement, premises=made.premises, rule=name, args=args, checks=made.checks,
-                note=note,
-            )  # fmt: skip
+                _KEY, statement=made.statement, premises=made.premises, rule=name, args=args, checks=made.checks
+            )
 
         if name in RULES:
             raise ValueError(f"rule {name} is defined twice")
