@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ig_props.integration.engine import integrated_gradients as integrated_gradients
     from ig_props.integration.layers import layer_integral as layer_integral
     from ig_props.integration.layers import layer_integrals as layer_integrals
+    from ig_props.integration.path import integrate as integrate
     from ig_props.methods.grad_cam import rsi_grad_cam as rsi_grad_cam
     from ig_props.networks.network import Network as Network
     from ig_props.pytest_plugin import parametrize as parametrize
@@ -21,6 +22,7 @@ _HOME = {
     "check": "ig_props.campaign",
     "parametrize": "ig_props.pytest_plugin",
     "integrated_gradients": "ig_props.integration.engine",
+    "integrate": "ig_props.integration.path",
     "layer_integral": "ig_props.integration.layers",
     "layer_integrals": "ig_props.integration.layers",
     "rsi_grad_cam": "ig_props.methods.grad_cam",
@@ -32,6 +34,7 @@ __all__ = [
     "Network",
     "__version__",
     "check",
+    "integrate",
     "integrated_gradients",
     "layer_integral",
     "layer_integrals",

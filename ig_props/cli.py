@@ -12,6 +12,10 @@ import click
 from ig_props.commands.config import DTYPES, PROFILES, STAGES, ConfigError
 
 EPILOG = "Exit codes: 0 holds, 1 refuted, 2 usage, 3 the code under test cannot run, 4 nothing conclusive ran."
+AUDITED = (
+    "Exit codes: 0 the wanted error is kept, 1 it is missed, 2 usage, 3 the model or method cannot run, 4 nothing to "
+    "compare with."
+)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -133,6 +137,40 @@ def explain(claim: str) -> None:
     from ig_props.commands import catalogue
 
     _ending(lambda: catalogue.explain(claim))
+
+
+@main.command(context_settings=CONTEXT, epilog=AUDITED)
+@click.argument("model", metavar="MODEL")
+@click.argument("inputs", metavar="INPUT")
+@click.option(
+    "--method", default="integrated-gradients", show_default=True, help="Ours by name, or a SPEC as for check."
+)
+@click.option("--as", "as_", metavar="KIND", help="What a plain function claims to be (default: ig).")
+@click.option(
+    "--arg", "args", multiple=True, metavar="NAME=VALUE", help="A fixed argument of the SPEC; may be repeated."
+)
+@click.option("--n-steps", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Steps of the method.")
+@click.option("--weights", metavar="FILE", help="A state dict for MODEL, .safetensors or .pt without pickled objects.")
+@click.option("--sample", type=click.IntRange(0), default=0, show_default=True, help="Which input of several.")
+@click.option(
+    "--baseline", metavar="NAME|NUMBER|FILE", help="zeros, blurred, mean, noise, uniform, a number or a file."
+)
+@click.option("--target", type=int, help="The class to explain (default: the highest score).")
+@click.option("--layer", metavar="NAME", help="The layer for layer methods and heat maps (default: the last map).")
+@click.option("--score", default="logit", show_default=True, help="logit, probability, log-probability or log-odds.")
+@click.option("--rtol", type=click.FloatRange(1e-12, 1.0), default=0.01, show_default=True, help="The error wanted.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random choice.")
+@click.option("--json", "json_file", metavar="FILE", help="Write everything as JSON (- for standard output).")
+@click.option("--html", "html_file", metavar="FILE", help="Write one page with pictures, which needs nothing else.")
+def audit(**options: Any) -> None:
+    """Say how far the explanation of one INPUT of MODEL can be trusted.
+
+    MODEL is FILE.py:FUNCTION (or an object) that gives a torch.nn.Module, a torch.export FILE.pt2, or torchvision:NAME
+    or timm:NAME with --weights. INPUT is an .npy, .safetensors, .png or .jpg file with one sample or several.
+    """
+    from ig_props.commands import audit as command
+
+    _ending(lambda: command.audit(options))
 
 
 @main.command(context_settings=CONTEXT)

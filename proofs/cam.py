@@ -97,11 +97,6 @@ def upper_bound() -> Rel:
     return le(g / (2 + g * S), g / (2 - eps))
 
 
-def ratio_bound() -> sp.Expr:
-    """What two normalised maps differ by at most."""
-    return 2 * eps / (2 - eps)
-
-
 @proves(
     "CAM.plus_plus_bound",
     sources=("2205.10838",),
@@ -137,11 +132,19 @@ def bound() -> list[Part]:
     fifth = times(start, follows(le(ZERO, top_plus - top_more * (2 - eps)), upper_top))
     behind = combine(le(ZERO, 2 * eps * top_plus * top_more - (2 + eps) * (plus * top_more - more * top_plus)),
                      (ONE, fourth), (ONE, fifth), (sp.Integer(2), third))  # fmt: skip
+    tops = times(reciprocal(positive_m), reciprocal(positive_q))
+    ratio = more / top_more - plus / top_plus
+    above_all = combine(
+        le(ratio, 2 * eps / (2 - eps)), (times(tops, reciprocal(low_end)), ahead), positive_m, positive_q, low_end
+    )
+    below_all = combine(
+        le(-ratio, 2 * eps / (2 + eps)), (times(tops, reciprocal(top)), behind), positive_m, positive_q, top
+    )
     return [
         ("the weight from below", below),
         ("the weight from above", above),
-        ("L_q/M_q - L_p/M_p ≤ 2ε/(2 - ε), multiplied out; p is L⁺, q is L⁺⁺, M their maxima", ahead),
-        ("L_p/M_p - L_q/M_q ≤ 2ε/(2 + ε), multiplied out", behind),
+        ("normalised maps: p is L⁺, q is L⁺⁺, M their maxima", above_all),
+        ("the same in the other direction, where the bound is smaller", below_all),
     ]
 
 

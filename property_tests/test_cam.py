@@ -60,7 +60,11 @@ def test_sums_along_the_path_lie_within_the_variation_bound(signed: bool, case: 
     assert case.layer is not None
     model, layer, x = prepared(case)
     start = torch.tensor(case.baselines, dtype=torch.float64).reshape(x.shape)
-    received = maps.rsi_grad_cam(model, layer, x, start, case.targets[0], 16, signed=signed).rectified.flatten().numpy()
+    received = (
+        maps.rsi_grad_cam(model, layer, x, start, case.targets[0], 16, variant="signed" if signed else "rectified")
+        .rectified.flatten()
+        .numpy()
+    )
     kind = Kind.RSI_GRAD_CAM_SIGNED if signed else Kind.RSI_GRAD_CAM
     known = raw_map(
         case.network, case.targets[0], case.inputs[0], case.baselines[0], case.layer, kind, 16, 2.0, 2.0**-52
@@ -134,7 +138,7 @@ def test_signed_sums_are_complete_at_a_cut_with_an_affine_head() -> None:
     sums = (values[1][1] * (values[1][0] - values[0][0])).flatten(1).sum(1)
     difference = (model(x.clone()) - model(start.clone()))[:, 2]
     torch.testing.assert_close(sums, difference)
-    weights = maps.rsi_grad_cam(model, model[1], x, start, 2, 8, signed=True).weights
+    weights = maps.rsi_grad_cam(model, model[1], x, start, 2, 8, variant="signed").weights
     torch.testing.assert_close(weights.sum(1) * 4, difference)
 
 

@@ -17,8 +17,9 @@ from ig_props import quadrature
 from ig_props.claims.cam import sandwiched
 from ig_props.integration import sums
 from ig_props.integration.engine import integrated_gradients
-from ig_props.integration.layers import differentiation, layer_integral
-from ig_props.methods.grad_cam import grad_cam, grad_cam_plus_plus
+from ig_props.integration.layers import layer_integral
+from ig_props.integration.sweep import differentiation
+from ig_props.methods.grad_cam import grad_cam, grad_cam_plus_plus, plus_plus_report
 from ig_props.oracles import rounding
 from ig_props.oracles.oracle import PathOracle
 from ig_props.quadrature import RULES, VARIATION_CONSTANT
@@ -83,6 +84,20 @@ def test_the_sandwich_is_the_proved_one(seed: int) -> None:
     above = theorem("CAM.plus_plus_bound", "from above").statement.rhs
     low, high = sandwiched(np.array([float(g)]), float(eps))
     assert (low[0], high[0]) == pytest.approx((at(below, g=g, epsilon=eps), at(above, g=g, epsilon=eps)), rel=1e-14)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_reported_bound_of_normalised_maps_is_the_proved_one(seed: int) -> None:
+    source = random.Random(seed)
+    proved = theorem("CAM.plus_plus_bound", "normalised maps").statement.rhs
+    g = [Fraction(source.randint(1, 7), 16), Fraction(source.randint(1, 7), 16)]
+    values = [Fraction(source.randint(1, 8), 4), Fraction(source.randint(1, 8), 8)]
+    model = Head([float(v) for v in g])
+    x = torch.tensor([float(v) for v in values], dtype=torch.float64).reshape(1, 1, 1, 2)
+    found = plus_plus_report(model, model.map, x, 0)
+    epsilon = max(g) * sum(values)
+    assert found.epsilon.item() == float(epsilon)
+    assert found.bound.item() == pytest.approx(at(proved, epsilon=epsilon) if epsilon < 2 else math.inf, rel=1e-14)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 50])

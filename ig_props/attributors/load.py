@@ -47,6 +47,15 @@ class Library:
 
 
 LIBRARIES: dict[str, Library] = {
+    "ig_props": Library("ig_props", "ig-props", "test", "ours", {
+        "integrated_gradients": Known(Kind.IG, "our engine to rtol=1e-6, or by method=… with n_steps"),
+        "layer_integral": Known(Kind.LAYER_INTEGRAL, "our layer integral to rtol=1e-6, or by method=… with n_steps"),
+        "grad_cam": Known(Kind.GRAD_CAM, "our Grad-CAM", ("raw", "normalized")),
+        "grad_cam_positive": Known(Kind.GRAD_CAM_POSITIVE, "our Grad-CAM with positive gradients", ("raw", "normalized")),
+        "grad_cam_plus_plus": Known(Kind.GRAD_CAM_PLUS_PLUS, "our Grad-CAM++", ("raw", "normalized")),
+        "rsi_grad_cam": Known(Kind.RSI_GRAD_CAM, "our RSI-Grad-CAM, rectified", ("raw", "normalized")),
+        "rsi_grad_cam_signed": Known(Kind.RSI_GRAD_CAM_SIGNED, "our RSI-Grad-CAM, signed", ("raw", "normalized")),
+    }),
     "captum": Library("captum.attr", "captum", "captum", "captum", {
         "IntegratedGradients": Known(Kind.IG, "IG by Gauss-Legendre or, with method=riemann_…, one of four sums"),
         "NoiseTunnel": Known(Kind.IG, "NoiseTunnel(IntegratedGradients) at stdevs=0, which adds no noise"),
@@ -192,7 +201,7 @@ def _declared(inner: Attributor, kind: Kind | None, stage: str | None, accepts: 
     return replace(inner, traits=traits) if isinstance(inner, Plain) else _Declared(inner, traits)
 
 
-def _ready_torchvision() -> None:
+def ready_torchvision() -> None:
     """Let torchvision be imported where its compiled operators do not fit the installed torch.
 
     A CUDA build beside a CPU torch fails on import for want of two operators that no attribution method calls.
@@ -218,7 +227,7 @@ def _ready_torchvision() -> None:
 def _of_library(spec: str, library: Library) -> ModuleType:
     top = library.package.partition(".")[0]
     if library.torchvision:
-        _ready_torchvision()
+        ready_torchvision()
     try:
         return importlib.import_module(library.package)
     except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ from importlib import import_module
 from ig_props.attributors.protocol import Kind
 from ig_props.claims.claim import Cases, Claim
 
-FAMILIES = ("completeness", "axioms", "uniqueness", "stieltjes", "layers", "cam", "contracts")
+FAMILIES = ("completeness", "axioms", "uniqueness", "stieltjes", "layers", "cam", "softmax", "baselines", "contracts")
 
 
 EFFORT = {
@@ -20,6 +20,8 @@ EFFORT = {
     "stieltjes": 0.6,
     "layers": 2.0,
     "cam": 2.0,
+    "softmax": 0.5,
+    "baselines": 0.5,
     "contracts": 1.0,
     "QUAD.weights_sum_one": 2.5,
     "QUAD.variation_bound": 2.5,

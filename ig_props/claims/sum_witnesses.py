@@ -96,6 +96,29 @@ def kink_witness() -> str:
     )
 
 
+def pieces_witness() -> str:
+    """relu(2x0 - x1) - relu(x1 - 1/2) from (0, 0) to (1, 1): breakpoints from its two arguments, slopes at middles."""
+    from ig_props.networks.network import Affine, Network, Node, Relu
+    from ig_props.oracles import exact
+
+    nodes = (
+        Node(Affine(((2.0, -1.0), (0.0, 1.0)), (-0.25, -0.5)), (0,)),
+        Node(Relu(), (1,)),
+        Node(Affine(((1.0, -1.0),), (0.0,)), (2,)),
+    )
+    network = Network((2,), nodes)
+    cuts = [Fraction(0), Fraction(1, 4), HALF, Fraction(1)]
+    totals = [Fraction(0), Fraction(0)]
+    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        middle = (a + b) / 2
+        first, second = middle - Fraction(1, 4) > 0, middle - HALF > 0
+        totals = [totals[0] + (b - a) * 2 * first, totals[1] + (b - a) * (-1 * first - 1 * second)]
+    known = exact.path_oracle(network, 0, (1.0, 1.0), (0.0, 0.0))
+    assert known.exact == tuple(totals)
+    found = ", ".join(map(str, totals))
+    return f"{network} from (0, 0) to (1, 1): lengths times slopes at the middles are ({found}), as the oracle says"
+
+
 def _claim(id_: str, statement: str, witness: object, *premises: str) -> Claim:
     return Claim(id_, "stieltjes", ClaimKind.THEOREM, statement, premises, "theory.md 4", IG, witness=witness)  # type: ignore[arg-type]
 
@@ -116,5 +139,10 @@ CLAIMS = (
     _claim(
         "RS.spectral", "fᵀWDα is exact as far as the rule is, for polynomials that the nodes determine", spectral_witness,
         "f and α are polynomials of degree at most m at m + 1 nodes",
+    ),
+    Claim(
+        "EXACT.piecewise_linear", "stieltjes", ClaimKind.THEOREM,
+        "on a segment IG of a piecewise-linear network is d_i Σ_k (t_{k+1} - t_k) ∂_iF(mid_k)", (),
+        "1908.06214; theory.md 9", IG, witness=pieces_witness,
     ),
 )  # fmt: skip

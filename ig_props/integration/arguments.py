@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ig_props.methods.integrated_gradients import Score, chosen
+from ig_props.methods.scores import Score, chosen
 
 Tensors = tuple[Tensor, ...]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

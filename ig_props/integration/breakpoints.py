@@ -77,6 +77,7 @@ class _Walk:
         self.nodes: list[fx.Node] = list(self.module.graph.nodes)
         self.place = {node: k for k, node in enumerate(self.nodes)}
         self.last = _last_uses(self.module.graph)
+        self.end = max((self.place[node] for node in self.nodes if node.name in self.kinks), default=-1)
         self.limit, self.elements = limit, elements
         self.interpreter = fx.Interpreter(self.module)
 
@@ -108,16 +109,19 @@ class _Walk:
         for node in self.nodes[self.place[task.node] :]:
             if node.op == "placeholder":
                 continue
-            if node.op == "output":
+            if self.place[node] > self.end:
                 break
             while node.name in self.kinks:
-                halves = self._halved(task, node)
-                if halves is not None:
-                    stack += halves
-                    return None
                 found = next(self._bends(task, node), None)
+                rows, new = task.t.numel(), 0 if found is None else found[0].numel()
+                if self._width(task) * (rows + new) > self.elements and rows > 2:
+                    stack += self._halved(task, node)
+                    return None
                 if found is None:
                     break
+                if self._width(task) * (rows + new) > self.elements:
+                    # one kink in the middle, so that the rows can be halved there
+                    found = (found[0][new // 2, None], found[1][new // 2, None])
                 self._insert(task, node, *found)
                 if task.t.numel() > self.limit + 2:
                     raise TooManyPieces(f"more than {self.limit} pieces")
@@ -128,22 +132,22 @@ class _Walk:
         inside = (task.sample[1:] == task.sample[:-1]) & (task.t[1:] > task.t[:-1])
         return task.sample[:-1][inside], task.t[:-1][inside], task.t[1:][inside]
 
-    def _halved(self, task: _Task, node: fx.Node) -> list[_Task] | None:
-        """The rows in two halves with one row in common, when all values together are more than is kept at a time."""
-        size = sum(v.numel() for v in task.env.values() if isinstance(v, Tensor))
+    def _width(self, task: _Task) -> int:
+        """How many numbers are kept for a row."""
+        return sum(v.numel() for v in task.env.values() if isinstance(v, Tensor)) // task.t.numel()
+
+    def _halved(self, task: _Task, node: fx.Node) -> list[_Task]:
+        """The rows in two halves with one row in common."""
         rows = task.t.numel()
-        if size <= self.elements or rows <= 4:
-            return None
-        middle = rows // 2
         parts = []
-        for rows_of in (slice(middle, None), slice(0, middle + 1)):
+        for part in (slice(rows // 2, None), slice(0, rows // 2 + 1)):
             env = {
-                k: v[rows_of].clone() if isinstance(v, Tensor) and v.dim() and v.shape[0] == rows else v
+                k: v[part].clone() if isinstance(v, Tensor) and v.dim() and v.shape[0] == rows else v
                 for k, v in task.env.items()
             }
-            part = _Task(node, task.sample[rows_of], task.t[rows_of], env)
-            self._refresh(part, node)
-            parts.append(part)
+            half = _Task(node, task.sample[part], task.t[part], env)
+            self._refresh(half, node)
+            parts.append(half)
         return parts
 
     def _value(self, task: _Task, node: fx.Node) -> Any:
@@ -240,7 +244,7 @@ def _between(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def pieces(
-    structure: Structure, starts: tuple[Tensor, ...], ends: tuple[Tensor, ...], limit: int, elements: int = 2**25
+    structure: Structure, starts: tuple[Tensor, ...], ends: tuple[Tensor, ...], limit: int, elements: int = 2**21
 ) -> Pieces:
     """All pieces of the segments from starts to ends, [N, …] each; TooManyPieces when there are more than `limit`.
 

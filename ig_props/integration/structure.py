@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -58,7 +58,8 @@ KINK_METHODS = {"relu", "relu_", "abs"}
 class Structure:
     """What a model is made of. graph: its traced form, None where it cannot be followed, for the given reason.
 
-    kinks, curves: names of the piecewise-linear and of the other nonlinear nodes, in order.
+    kinks, curves: names of the piecewise-linear and of the other nonlinear nodes, in order. piecewise_first: whether every
+    kink lies before all curves, so that the model is smooth between the kinks of a piecewise-linear one.
     """
 
     family: Family
@@ -66,6 +67,7 @@ class Structure:
     graph: fx.GraphModule | None = None
     kinks: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()
+    piecewise_first: bool = False
 
 
 def _is_number(value: Any) -> bool:
@@ -149,30 +151,64 @@ def _rewrite_extremes(graph: fx.GraphModule) -> None:
         graph.graph.erase_node(node)
 
 
-def structure_of(model: nn.Module) -> Structure:
-    """What a model is, without running or changing it."""
+def _append(graph: fx.GraphModule, last: Callable[[Tensor, int], Tensor]) -> None:
+    (end,) = (node for node in graph.graph.nodes if node.op == "output")
+    with graph.graph.inserting_before(end):
+        end.args = (graph.graph.call_function(last, (end.args[0], 1)),)
+    graph.recompile()
+
+
+class _Tracer(fx.Tracer):
+    """Follows modules into their forward methods, but not into those that are asked for as wholes."""
+
+    def __init__(self, leaves: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.leaves = tuple(map(id, leaves))
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return id(m) in self.leaves or super().is_leaf_module(m, module_qualified_name)
+
+
+def _is_one_of(node: fx.Node, graph: fx.GraphModule, modules: Sequence[nn.Module]) -> bool:
+    return node.op == "call_module" and any(graph.get_submodule(str(node.target)) is m for m in modules)
+
+
+def structure_of(
+    model: nn.Module, leaves: Sequence[nn.Module] = (), last: Callable[[Tensor, int], Tensor] | None = None
+) -> Structure:
+    """What a model is, without running or changing it.
+
+    leaves: modules that are kept as one node; last: a function of the output and of its dimension of classes that follows.
+    """
     try:
-        graph = fx.symbolic_trace(model)
+        graph = fx.GraphModule(model, _Tracer(leaves).trace(model))
     except Exception as error:
         return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__})")
     _rewrite_extremes(graph)
+    if last is not None:
+        _append(graph, last)
     kinks: list[str] = []
     curves: list[str] = []
-    bent = False
+    bent, late = False, False
     for node in graph.graph.nodes:
         node.meta["varies"] = node.op == "placeholder" or any(_depends(a) for a in node.all_input_nodes)
-        kind = _kind(node, graph)
+        node.meta["curved"] = any(a.meta["curved"] for a in node.all_input_nodes)
+        kind = "linear" if _is_one_of(node, graph, leaves) else _kind(node, graph)
         if kind == "kink":
             kinks.append(node.name)
+            late = late or node.meta["curved"]
         elif kind in ("smooth", "bent"):
             curves.append(node.name)
+            node.meta["curved"] = True
             bent = bent or kind == "bent"
         elif kind != "linear":
             return Structure(Family.UNKNOWN, f"it contains {kind}")
     curved = Family.MIXED if kinks or bent else Family.SMOOTH
     plain = Family.PIECEWISE if kinks else Family.AFFINE
     family = curved if curves else plain
-    return Structure(family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks), tuple(curves))
+    return Structure(
+        family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks), tuple(curves), not (bent or late)
+    )
 
 
 def rectifier(node: fx.Node, graph: fx.GraphModule) -> Callable[[Tensor], Tensor] | None:
@@ -216,3 +252,24 @@ def thresholds(node: fx.Node, graph: fx.GraphModule) -> tuple[float, ...]:
         high = node.args[2] if len(node.args) > 2 else node.kwargs.get("max_val", 1.0)
         return (float(low), float(high)) if _is_number(low) and _is_number(high) else (0.0,)  # type: ignore[arg-type]
     return (0.0,)
+
+
+def behind(structure: Structure, layers: Sequence[nn.Module]) -> Structure:
+    """What of a traced model depends on the layers, which are nodes of their own in it; unknown where one is not."""
+    assert structure.graph is not None
+    graph, chosen = structure.graph, set(map(id, layers))
+    found: set[fx.Node] = set()
+    reached: set[int] = set()
+    for node in graph.graph.nodes:
+        if _is_one_of(node, graph, layers):
+            reached.add(id(graph.get_submodule(str(node.target))))
+            found.add(node)
+        elif any(a in found for a in node.all_input_nodes):
+            found.add(node)
+    if reached != chosen:
+        return Structure(Family.UNKNOWN, "a layer is not a module that the trace calls")
+    after = {node.name for node in found if any(a in found for a in node.all_input_nodes)}
+    kinks, curves = (tuple(n for n in names if n in after) for names in (structure.kinks, structure.curves))
+    curved = Family.MIXED if kinks else Family.SMOOTH
+    plain = Family.PIECEWISE if kinks else Family.AFFINE
+    return Structure(curved if curves else plain, structure.reason, graph, kinks, curves)

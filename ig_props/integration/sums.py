@@ -12,6 +12,7 @@ from torch import Tensor
 from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.breakpoints import Pieces
 from ig_props.integration.secant import SecantModel
+from ig_props.integration.structure import Structure
 
 
 @dataclass(eq=False)
@@ -23,15 +24,16 @@ class Budget:
 
     def spread(self, total: int, step: Callable[[int, int], None]) -> None:
         """Calls step(start, stop) over range(total) in chunks of at most `rows`; once more with half where memory is
-        short."""
+        short. OutOfMemoryError says when one is too many."""
         start = 0
         while start < total:
             stop = min(total, start + self.rows)
             try:
                 step(start, stop)
-            except torch.OutOfMemoryError:
+            except torch.OutOfMemoryError as error:
                 if self.rows <= 1:
-                    raise
+                    text = f"memory is too short for one point at a time: {error}"
+                    raise torch.OutOfMemoryError(text) from None
                 self.rows = max(1, self.rows // 2)
                 continue
             start = stop
@@ -57,69 +59,127 @@ def gradients(segments: Segments, rows: Tensors, samples: Tensor | int, weights:
         return torch.autograd.grad(total, leaves, materialize_grads=True)
 
 
-def rule_sum(segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget) -> Tensors:
-    """Σ_l w_l ∇F at nodes [K] common to all samples."""
-    totals, count = zeros(segments), segments.count
+def rule_sums(
+    segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget, power: float = 1.0
+) -> tuple[list[Tensors], Tensors]:
+    """Σ_l w_l ∇F for weights [R, K] of R rules at ascending nodes [K] common to all samples, and Σ_l |∇F(t_{l+1}) - ∇F(t_l)|^p
+    for a power p."""
+    totals, variations, count = [zeros(segments) for _ in weights], zeros(segments), segments.count
+    last: list[Tensor] = []
 
     def step(start: int, stop: int) -> None:
-        rows = segments.points(nodes[start:stop])
-        scale = weights[start:stop].repeat_interleave(count)
-        for total, g in zip(totals, gradients(segments, rows, stop - start, scale), strict=True):
-            total += g.view(stop - start, count, *g.shape[1:]).sum(0, dtype=torch.float64)
+        found = gradients(segments, segments.points(nodes[start:stop]), stop - start)
+        for part, (variation, g) in enumerate(zip(variations, found, strict=True)):
+            g = g.view(stop - start, count, *g.shape[1:])
+            steps = (torch.cat([last[part], g]) if last else g).diff(dim=0).abs().to(torch.float64)
+            variation += (steps if power == 1.0 else steps**power).sum(0)
+            sums = torch.tensordot(weights[:, start:stop], g.to(torch.float64), dims=([1], [0]))
+            for total, added in zip(totals, sums, strict=True):
+                total[part].add_(added)
+        last[:] = [g[-count:].clone().unsqueeze(0) for g in found]
 
     Budget.spread(_in_nodes(budget, count), len(nodes), step)
     budget.evaluations += len(nodes) * count
-    return totals
+    return totals, variations
 
 
 def _in_nodes(budget: Budget, count: int) -> Budget:
     return Budget(max(1, budget.rows // count))
 
 
-def node_gradients(segments: Segments, nodes: Tensor, budget: Budget) -> list[Tensor]:
-    """∇F at every node, [K, N, …] per input."""
-    count = segments.count
-    found: list[list[Tensor]] = [[] for _ in segments.ends]
-
-    def step(start: int, stop: int) -> None:
-        for known, g in zip(found, gradients(segments, segments.points(nodes[start:stop]), stop - start), strict=True):
-            known.append(g.view(stop - start, count, *g.shape[1:]))
-
-    Budget.spread(_in_nodes(budget, count), len(nodes), step)
-    budget.evaluations += len(nodes) * count
-    return [torch.cat(parts) for parts in found]
-
-
-def secant_sum(segments: Segments, model: SecantModel, cells: int, budget: Budget) -> Tensors:
-    """The mean of the cells' multipliers over equal cells; a chunk begins at the edge where the one before ended."""
-    totals, count = zeros(segments), segments.count
+def uniform(segments: Segments, cells: int) -> Tensor:
+    """Edges [cells + 1, N] of equal cells."""
     edges = torch.linspace(0.0, 1.0, cells + 1, dtype=torch.float64, device=segments.ends[0].device)
-
-    def step(start: int, stop: int) -> None:
-        secant = replace(segments, forward=lambda *rows: model(rows, count))
-        found = gradients(secant, segments.points(edges[start : stop + 1]), stop - start + 1)
-        for total, g in zip(totals, found, strict=True):
-            total += g[:-count].view(stop - start, count, *g.shape[1:]).sum(0, dtype=torch.float64)
-
-    Budget.spread(_in_nodes(budget, count), cells, step)
-    budget.evaluations += (cells + 1) * count
-    return tuple(total / cells for total in totals)
+    return edges[:, None].expand(-1, segments.count)
 
 
-def pieces_sum(segments: Segments, pieces: Pieces, budget: Budget) -> Tensors:
-    """Σ_k (t_{k+1} - t_k) ∇F(mid_k) over the pieces of every sample."""
+def refined(edges: Tensor, kinks: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """Cells split into equal parts, so many in all, more where a cell is wide or more kinks [K, N] lie.
+
+    Edges [cells + 1, N], and of which old cell each new one is a part [cells, N].
+    """
+    bends = kinks.double() / kinks.double().sum(0).clamp(min=1.0)
+    share = (bends + edges.diff(dim=0)).cumsum(0)
+    share = share / share[-1]
+    parts = 1 + torch.round(share * (cells - len(kinks))).diff(dim=0, prepend=torch.zeros_like(share[:1])).long()
+    last = parts.cumsum(0).T.contiguous()
+    place = torch.arange(cells, device=edges.device).expand(len(last), -1).contiguous()
+    owner = torch.searchsorted(last, place, right=True)
+    size = parts.T.gather(1, owner)
+    within = place - (last.gather(1, owner) - size)
+    left, right = edges[:-1].T.gather(1, owner), edges[1:].T.gather(1, owner)
+    new = torch.cat([torch.lerp(left, right, within.double() / size), edges[-1:].T], dim=1)
+    return new.T.contiguous(), owner.T.contiguous()
+
+
+LEAST_EDGES = 16
+"""A chunk of the secant rule computes one edge more than it has cells; with so many at a time that costs little."""
+
+
+def secant_sum(
+    segments: Segments, structure: Structure, edges: Tensor, budget: Budget, signs: Tensor | None = None
+) -> tuple[Tensors, list[Tensors], Tensor]:
+    """The mean of the cells' multipliers over cells with edges [K + 1, N], sums in which cells have signs [S, K, N], and
+    how many units bend in each cell [K, N].
+
+    A chunk holds some samples and some of their cells, and begins at the edge where the one before ended.
+    """
     totals = zeros(segments)
+    others = [zeros(segments) for _ in (() if signs is None else signs)]
+    kinks = torch.zeros((len(edges) - 1, segments.count), device=edges.device)
+    cells, device = len(edges) - 1, edges.device
+
+    def group(first: int, last: int) -> None:
+        count = last - first
+
+        def step(start: int, stop: int) -> None:
+            size, found = stop - start, torch.zeros((stop - start, count), device=device)
+
+            def watch(side: Tensor) -> None:
+                found.add_((side[count:] != side[:-count]).flatten(1).sum(1).view(-1, count))
+
+            model = SecantModel(structure, watch)
+            secant = replace(segments, forward=lambda *rows: model(rows, count))
+            here = edges[start : stop + 1, first:last]
+            scale = torch.cat([here.diff(dim=0), torch.zeros_like(here[:1])]).flatten()
+            samples = torch.arange(first, last, device=device).repeat(size + 1)
+            rows = segments.at(samples, here.flatten())
+            multipliers = gradients(secant, rows, samples, scale)
+            for part, g in enumerate(multipliers):
+                g = g[:-count].view(size, count, -1)
+                shape = totals[part][first:last].shape
+                totals[part][first:last] += g.sum(0, dtype=torch.float64).view(shape)
+                if signs is not None:
+                    with_signs = torch.einsum("skn,knu->snu", signs[:, start:stop, first:last].to(g.dtype), g)
+                    for other, added in zip(others, with_signs, strict=True):
+                        other[part][first:last] += added.view(shape)
+            kinks[start:stop, first:last] = found
+
+        Budget.spread(_in_nodes(budget, count), cells, step)
+
+    Budget(max(1, budget.rows // min(cells + 1, LEAST_EDGES))).spread(segments.count, group)
+    budget.evaluations += len(edges) * segments.count
+    return totals, others, kinks
+
+
+def pieces_sum(
+    segments: Segments, pieces: Pieces, budget: Budget, nodes: Tensor, weights: Tensor
+) -> tuple[Tensors, Tensors]:
+    """Σ over the pieces of every sample and a rule's nodes [K] in each of w ∇F, and of |w ∇F|."""
+    totals, sizes = zeros(segments), zeros(segments)
 
     def step(start: int, stop: int) -> None:
         samples = pieces.sample[start:stop]
-        first, last = pieces.start[start:stop], pieces.end[start:stop]
-        rows = segments.at(samples, (first + last) / 2)
-        for total, g in zip(totals, gradients(segments, rows, samples, last - first), strict=True):
-            total.index_add_(0, samples, g.to(torch.float64))
+        first, widths = pieces.start[start:stop], pieces.end[start:stop] - pieces.start[start:stop]
+        for node, weight in zip(nodes, weights, strict=True):
+            found = gradients(segments, segments.at(samples, first + node * widths), samples, weight * widths)
+            for total, size, g in zip(totals, sizes, found, strict=True):
+                total.index_add_(0, samples, g.to(torch.float64))
+                size.index_add_(0, samples, g.abs().to(torch.float64))
 
     budget.spread(len(pieces.sample), step)
-    budget.evaluations += len(pieces.sample)
-    return totals
+    budget.evaluations += len(pieces.sample) * len(nodes)
+    return totals, sizes
 
 
 def clenshaw_curtis(n: int) -> tuple[Tensor, Tensor]:
@@ -136,22 +196,41 @@ def clenshaw_curtis(n: int) -> tuple[Tensor, Tensor]:
 
 
 def nested(segments: Segments, budget: Budget, largest: int, first: int = 8) -> Iterator[tuple[int, Tensors]]:
-    """Clenshaw-Curtis sums with 9, 17, 33, … nodes; every gradient is computed once."""
+    """Clenshaw-Curtis sums with 9, 17, 33, … nodes; every gradient is computed once, and none is kept.
+
+    A node belongs to its rule and to all finer ones, whose sums are made at the same time.
+    """
     device = segments.ends[0].device
-    known: list[Tensor] = []
-    n = first
-    while n <= largest:
-        nodes, weights = (v.to(device) for v in clenshaw_curtis(n))
-        if not known:
-            known = node_gradients(segments, nodes, budget)
-        else:
-            fresh = node_gradients(segments, nodes[1::2], budget)
-            known = [_merged(old, new) for old, new in zip(known, fresh, strict=True)]
-        yield n + 1, tuple(torch.tensordot(weights, g.to(torch.float64), dims=([0], [0])) for g in known)
-        n *= 2
+    levels = [first * 2**k for k in range(int(math.log2(largest / first)) + 1)]
+    rules = {n: tuple(v.to(device) for v in clenshaw_curtis(n)) for n in levels}
+    totals = {n: zeros(segments) for n in levels}
+    for k, n in enumerate(levels):
+        fresh = slice(None) if k == 0 else slice(1, None, 2)
+        shares = torch.stack([rules[m][1][:: m // n][fresh] for m in levels[k:]])
+        added, _ = rule_sums(segments, rules[n][0][fresh], shares, budget)
+        for m, parts in zip(levels[k:], added, strict=True):
+            for total, part in zip(totals[m], parts, strict=True):
+                total += part
+        yield n + 1, totals.pop(n)
 
 
-def _merged(old: Tensor, new: Tensor) -> Tensor:
-    both = torch.empty((old.shape[0] + new.shape[0], *old.shape[1:]), dtype=old.dtype, device=old.device)
-    both[0::2], both[1::2] = old, new
-    return both
+GAUSS_KRONROD = (
+    (0.991455371120812639206854697526329, 0.022935322010529224963732008058970, 0.0),
+    (0.949107912342758524526189684047851, 0.063092092629978553290700663189204, 0.129484966168869693270611432679082),
+    (0.864864423359769072789712788640926, 0.104790010322250183839876322541518, 0.0),
+    (0.741531185599394439863864773280788, 0.140653259715525918745189590510238, 0.279705391489276667901467771423780),
+    (0.586087235467691130294144691693013, 0.169004726639267902826583426598550, 0.0),
+    (0.405845151377397166906606412076961, 0.190350578064785409913256402421014, 0.381830050505118944950369775488975),
+    (0.207784955007898467600689403773245, 0.204432940075298892414161999234649, 0.0),
+    (0.0, 0.209482141084727828012999174891714, 0.417959183673469387755102040816327),
+)
+"""Nodes on [-1, 1] from the right end to the middle, and their weights in Kronrod's rule of 15 and in Gauss' of 7."""
+
+
+def gauss_kronrod(panels: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """15 nodes in each of so many equal panels of [0, 1], ascending, and the weights [2, K] of both rules."""
+    half = torch.tensor(GAUSS_KRONROD, dtype=torch.float64, device=device)
+    full = torch.cat([half * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64, device=device), half[:-1].flip(0)])
+    starts = torch.arange(panels, dtype=torch.float64, device=device)[:, None]
+    nodes = (starts + (full[:, 0] + 1) / 2) / panels
+    return nodes.flatten(), (full[:, 1:].T / (2 * panels)).repeat(1, panels)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-Score = Callable[[Tensor, int | Tensor | None], Tensor]
-"""Scores [N] from the model's output [N, classes] and a target; `chosen`, the target's logit, unless told otherwise."""
+from ig_props.methods.scores import Score, chosen
 
 
 def integrated_gradients(
@@ -17,13 +14,14 @@ def integrated_gradients(
     baselines: Tensor | None = None,
     target: int | Tensor | None = None,
     n_steps: int = 50,
+    score: Score = chosen,
 ) -> Tensor:
     """IG by the midpoint rule (1703.01365 equation 1): (x - x') times the mean gradient at (k + 1/2) / n_steps.
 
     model maps [N, *shape] to [N, classes]; inputs is [N, *shape] and baselines the same (zeros if None); target is an
-    int, a long tensor [N], or None for a model with one score. Returns attributions of the inputs' shape and dtype, in
-    the unit of the score. Model, inputs and every global state are left as they were. Raises ValueError for shapes that
-    differ, targets out of range and n_steps below 1.
+    int, a long tensor [N], or None for a model with one score; score: how a number is read from the output. Returns
+    attributions of the inputs' shape and dtype, in the unit of the score. Model, inputs and every global state are left
+    as they were. Raises ValueError for shapes that differ, targets out of range and n_steps below 1.
     """
     if baselines is None:
         baselines = torch.zeros_like(inputs)
@@ -37,18 +35,6 @@ def integrated_gradients(
         for k in range(n_steps):
             point = baselines + (k + 0.5) / n_steps * (inputs - baselines)
             point.requires_grad_(True)
-            (gradient,) = torch.autograd.grad(chosen(model(point), target).sum(), point)
+            (gradient,) = torch.autograd.grad(score(model(point), target).sum(), point)
             total += gradient
     return (inputs - baselines) * (total / n_steps)
-
-
-def chosen(scores: Tensor, target: int | Tensor | None) -> Tensor:
-    """The target's score of every sample, [N], from scores [N, classes]."""
-    if target is None:
-        if scores.dim() > 1 and scores.shape[1] != 1:
-            raise ValueError(f"target is None, but the model returns {scores.shape[1]} scores; name one")
-        return scores.reshape(scores.shape[0])
-    index = torch.as_tensor(target, device=scores.device).expand(scores.shape[0])
-    if bool(((index < 0) | (index >= scores.shape[1])).any()):
-        raise ValueError(f"target {target} is out of range; the model returns {scores.shape[1]} scores")
-    return scores.gather(1, index[:, None])[:, 0]

@@ -167,6 +167,29 @@ def _torchcam(method: str) -> Library:
     return Library((f"from torchcam.methods import {method}",), lambda w: "maps", module=True, before=before)
 
 
+def _ours(method: str) -> Library:
+    def call(w: Words) -> str:
+        layer = "layer, " if method == "layer_integral" else ""
+        steps = "n_steps" if "method" in w.args else ""
+        rtol = "" if w.args else ", rtol=1e-06"
+        words = w.keywords("baselines", "target", steps, "internal_batch_size")
+        return f"{method}(model, {layer}x, {words}{rtol}).values"
+
+    return Library((f"from ig_props import {method}",), call, module=method == "layer_integral")
+
+
+def _our_map(method: str) -> Library:
+    name = method.removesuffix("_signed")
+
+    def call(w: Words) -> str:
+        along = method.startswith("rsi")
+        variant = ', variant="signed"' if method.endswith("_signed") else ""
+        words = w.keywords("baselines", "target", "n_steps") if along else w.keywords(target="target")
+        return f"{name}(model, layer, x, {words}{variant}).rectified"
+
+    return Library((f"from ig_props.methods.grad_cam import {name}",), call, module=True)
+
+
 _SEED = ["numpy.random.seed(0)"]
 _HOOK = [*_SEED, "behind = torch.nn.Identity()", "layer.register_forward_hook(lambda module, args, out: behind(out))"]
 LIBRARIES: dict[str, Library] = {
@@ -188,6 +211,12 @@ LIBRARIES: dict[str, Library] = {
     "saliency:GuidedIG": _saliency("GuidedIG"),
     "pytorch_grad_cam:GradCAM": _grad_cam("GradCAM"),
     "pytorch_grad_cam:GradCAMPlusPlus": _grad_cam("GradCAMPlusPlus"),
+    "ig_props:integrated_gradients": _ours("integrated_gradients"),
+    "ig_props:layer_integral": _ours("layer_integral"),
+    **{
+        f"ig_props:{method}": _our_map(method)
+        for method in ("grad_cam", "grad_cam_positive", "grad_cam_plus_plus", "rsi_grad_cam", "rsi_grad_cam_signed")
+    },
     "torchcam:GradCAM": _torchcam("GradCAM"),
     "torchcam:GradCAMpp": _torchcam("GradCAMpp"),
 }

@@ -14,6 +14,7 @@ from property_tests.mutants import (
     numerics,
     path,
     quadrature,
+    softmax,
     state,
     target,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "numerics",
     "path",
     "quadrature",
+    "softmax",
     "state",
     "target",
 ]

@@ -1,0 +1,208 @@
+"""One request on its way: its segments, what the model is found to be, and what sums over the path give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from ig_props.integration import sums
+from ig_props.integration.arguments import Segments, Tensors
+from ig_props.integration.attribution import Attribution
+from ig_props.integration.prefix import Pulled, pulled
+from ig_props.integration.secant import SecantModel
+from ig_props.integration.structure import Family, Structure, structure_of
+from ig_props.methods.scores import Score, chosen, log_probability, probability
+
+ELEMENTS = 2**20
+"""Numbers that one chunk of points may make in the model, so that they stay in a processor's cache."""
+
+
+OPERATIONS = 64.0
+"""Roundings that one gradient is taken to suffer, one after the other."""
+
+
+def largest(parts: Tensors) -> Tensor:
+    """max |v| of every sample over all inputs."""
+    found = torch.stack([p.flatten(1).abs().amax(1) if p[0].numel() else p.new_zeros(len(p)) for p in parts])
+    return found.double().amax(0)
+
+
+LASTS: dict[Score, Callable[[Tensor, int], Tensor]] = {probability: torch.softmax, log_probability: F.log_softmax}
+
+
+def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
+    """What the model is, its score included, and the same segments in those terms."""
+    if asked.score is chosen:
+        return structure_of(model), asked
+    if asked.score not in LASTS:
+        return Structure(Family.UNKNOWN, "a score of one's own is not traced"), asked
+    structure = structure_of(model, last=LASTS[asked.score])
+    if structure.graph is None or structure.family is Family.UNKNOWN:
+        return structure, asked
+    graph = structure.graph
+    return structure, replace(asked, forward=lambda *rows: graph(*(r.clone() for r in rows)), score=chosen)
+
+
+def job_of(model: nn.Module, asked: Segments, internal_batch_size: int | None = None, many: bool = False) -> Job:
+    """A request with what the model is found to be; a trace that answers otherwise than the model is not followed."""
+    with torch.no_grad():
+        gain = _gain(asked, internal_batch_size)
+        structure, inner = _traced(model, asked)
+        few = slice(0, 2)
+        units, wrong = _run(
+            structure, inner, tuple(torch.cat([b[few], a[few]]) for a, b in zip(asked.starts, asked.ends, strict=True))
+        )
+    if wrong:
+        structure, inner = Structure(Family.UNKNOWN, wrong), asked
+    budget = _budget(asked, units, internal_batch_size)
+    return Job(inner, structure, units, gain, budget, many, LASTS.get(asked.score))
+
+
+def _gain(asked: Segments, internal_batch_size: int | None) -> Tensor:
+    """F(x) - F(x') of every sample."""
+    gain = torch.zeros(asked.count, dtype=torch.float64, device=asked.ends[0].device)
+
+    def step(start: int, stop: int) -> None:
+        samples = torch.arange(start, stop, device=gain.device)
+        ends, starts = (
+            asked.scores(tuple(p[start:stop] for p in parts), samples) for parts in (asked.ends, asked.starts)
+        )
+        gain[start:stop] = ends.double() - starts.double()
+
+    sums.Budget(internal_batch_size or asked.count).spread(asked.count, step)
+    return gain
+
+
+def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str]:
+    """The units with kinks of one sample, and what is wrong with the trace."""
+    if structure.graph is None or structure.family is Family.UNKNOWN:
+        return 0, ""
+    counter = _Counter(structure)
+    try:
+        traced = counter.run(*(r.clone() for r in rows))
+    except Exception as error:
+        return 0, f"its trace does not run ({type(error).__name__})"
+    known = inner.forward(*rows)
+    close = OPERATIONS * torch.finfo(known.dtype).eps * float(known.abs().max())
+    same = isinstance(traced, Tensor) and traced.shape == known.shape
+    if not same or not float((traced - known).abs().max()) <= close:
+        return 0, "its trace gives another output"
+    return counter.units // rows[0].shape[0], ""
+
+
+def _budget(asked: Segments, units: int, internal_batch_size: int | None) -> sums.Budget:
+    """As many rows at a time as were asked for, or as fit a processor's cache."""
+    elements = max(1, units, *(4 * x[0].numel() for x in asked.ends))
+    return sums.Budget(internal_batch_size or max(8, ELEMENTS // elements))
+
+
+class _Counter(SecantModel):
+    """Runs a trace out of place and counts the units with kinks."""
+
+    def __init__(self, structure: Structure) -> None:
+        super().__init__(structure)
+        self.units = 0
+
+    def run(self, *rows: Tensor) -> Tensor:
+        runner = self.runner(1)
+        nodes = {node.name: node for node in self.graph.graph.nodes}
+        seen: list[int] = []
+        plain = runner.run_node
+
+        def counted(n: fx.Node) -> object:
+            value = plain(n)
+            if n.name in self.kinks and isinstance(value, Tensor):
+                source = runner.env[nodes[n.name].all_input_nodes[0]]
+                seen.append(source.numel())
+            return value
+
+        runner.run_node = counted  # type: ignore[method-assign]
+        result: Tensor = runner.run(*rows)
+        self.units = sum(seen)
+        return result
+
+
+@dataclass(eq=False)
+class Job:
+    """gain: F(x) - F(x') of every sample [N]; units: the model's units with kinks; many: whether inputs is a tuple."""
+
+    segments: Segments
+    structure: Structure
+    units: int
+    gain: Tensor
+    budget: sums.Budget
+    many: bool
+    last: Callable[[Tensor, int], Tensor] | None = None
+
+    @cached_property
+    def inner(self) -> Pulled:
+        """What is integrated, the model's affine beginning taken off."""
+        return pulled(self.structure, self.segments)
+
+    @property
+    def eps(self) -> float:
+        return torch.finfo(self.segments.ends[0].dtype).eps
+
+    def secant(self, edges: Tensor, signs: Tensor | None = None) -> tuple[Tensors, list[Tensors], Tensor]:
+        """The secant sum over cells with edges [K + 1, N], sums in which the cells have signs [S, K, N], and the kinks in
+        each cell [K, N]."""
+        inner = self.inner
+        means, others, kinks = sums.secant_sum(inner.segments, inner.structure, edges, self.budget, signs)
+        return inner.back(means), others, kinks
+
+    def by_rules(self, nodes: Tensor, weights: Tensor) -> list[Tensors]:
+        """Σ_l w_l ∇F for weights [R, K] of several rules."""
+        found, _ = sums.rule_sums(self.inner.segments, nodes, weights, self.budget)
+        return [self.inner.back(means) for means in found]
+
+    def weighed(self, parts: Tensors) -> Tensor:
+        """max_i |d_i p_i| of every sample [N]: an attribution's size from a mean gradient's."""
+        return largest(tuple(d.double() * p for d, p in zip(self.segments.differences, parts, strict=True)))
+
+    def change(self, means: Tensors, before: Tensors) -> Tensor:
+        """How far two sums lie apart in any attribution, sample by sample [N]."""
+        return self.weighed(tuple(a - b for a, b in zip(means, before, strict=True)))
+
+    def floor(self, means: Tensors) -> Tensor:
+        """An error that rounding may make in any case [N]."""
+        return OPERATIONS / 8 * self.eps * self.weighed(means)
+
+    def rounding(self, sizes: Tensors) -> Tensor:
+        """What rounding makes of sums whose terms' absolute values add up to `sizes`, before the affine part [N]."""
+        source = torch.Generator().manual_seed(0)
+        # rounding of either sign and any size, as a sample of which the affine part's largest answer is taken
+        drawn = [tuple(s * torch.randn(s.shape, generator=source).to(s) for s in sizes) for _ in range(2)]
+        found = torch.stack([self.weighed(self.inner.back(parts)) for parts in drawn])
+        return OPERATIONS * self.eps * found.amax(0)
+
+    def rounded(self, values: Tensor) -> Tensor:
+        """What rounding may make of sums of one sign [N]."""
+        return OPERATIONS * self.eps * largest((values,))
+
+    def finished(self, means: Tensors, error: Tensor, rule: str, n_steps: int, exact: bool = False) -> Attribution:
+        """The result; ValueError names a point of the path where the gradient is not finite."""
+        values = tuple((d * m).to(d.dtype) for d, m in zip(self.segments.differences, means, strict=True))
+        for n, sample in enumerate(largest(means).tolist()):
+            if not math.isfinite(sample):
+                raise ValueError(f"the score's gradient is not finite {self._where(n)}")
+        residual = (sum(v.double().flatten(1).sum(1) for v in values) - self.gain).abs()
+        x = self.segments.ends[0]
+        return Attribution(
+            values if self.many else values[0], error, residual, self.budget.evaluations, rule, n_steps, exact,
+            f"{self.structure.family}: {self.structure.reason}", str(x.dtype).removeprefix("torch."), str(x.device),
+        )  # fmt: skip
+
+    def _where(self, sample: int) -> str:
+        t = torch.linspace(0.0, 1.0, 65, dtype=torch.float64, device=self.segments.ends[0].device)
+        index = torch.full((1,), sample, device=t.device)
+        for point in t:
+            found = sums.gradients(self.segments, self.segments.at(index, point[None]), index)
+            if not all(bool(torch.isfinite(g).all()) for g in found):
+                return f"on the path of sample {sample}, at t = {float(point):g}"
+        return f"somewhere on the path of sample {sample}"

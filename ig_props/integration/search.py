@@ -1,0 +1,190 @@
+"""Which sum is close enough? Rules are refined until their error estimate meets what was asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ig_props.integration import sums
+from ig_props.integration.arguments import Tensors
+from ig_props.integration.attribution import Attribution
+from ig_props.integration.breakpoints import Pieces, TooManyPieces, pieces
+from ig_props.integration.job import Job
+from ig_props.integration.secant import SecantModel
+from ig_props.integration.structure import Family, Structure
+from ig_props.quadrature import gauss_legendre
+
+RTOL = 1e-3
+"""The relative error that is aimed at where nothing is asked for."""
+KINKS_PER_UNIT = 0.55
+"""A generic segment crosses about half the kinks there are."""
+MOST_CELLS = 2**13
+MOST_NODES = 256
+MOST_PIECES = 50_000
+"""Pieces of one sample beyond which they are not looked for."""
+SECANT_ORDER = 1.5
+GAUSS_PER_PIECE = (1, 2, 4, 8)
+JUMPS = 1.25
+SIGNS = 6
+DEVIATIONS = 6.0
+FEW_PIECES = 1000
+"""So few pieces are all computed: sums over cells that hold few kinks each have estimates that chance may make small."""
+
+
+Tolerance = Callable[[Tensor], Tensor]
+"""The error that is allowed for samples whose largest attributions are given [N]."""
+
+
+def asked(rtol: float | None, atol: float | None) -> Tolerance:
+    relative = RTOL if rtol is None and atol is None else rtol or 0.0
+    return lambda size: size * relative + (atol or 0.0)
+
+
+def _settled(job: Job, means: Tensors, change: Tensor, tolerance: Tolerance) -> tuple[Tensor, bool]:
+    """The estimate for a sum that changed so much, and whether it is small enough or rounding all that is left."""
+    floor = job.floor(means)
+    error = change + floor
+    return error, bool(((error <= tolerance(job.weighed(means))) | (change <= floor)).all())
+
+
+def secant(job: Job, tolerance: Tolerance, start: int = 16, most: int = MOST_CELLS) -> tuple[Attribution, bool]:
+    """Secant sums on finer and finer cells, more of them where kinks are, and whether the last one is close enough.
+
+    What splitting a cell changes is its error, of either sign. The sum of all such changes may be small by chance; the root
+    of the sum of their squares is not. It is the mean square of sums in which the cells have random signs, a few of which
+    are made along with the sum itself. A cell split in k parts is left with an error k times smaller, or less; DEVIATIONS of
+    that are allowed for.
+    """
+    source = torch.Generator().manual_seed(0)
+    edges = sums.uniform(job.segments, start)
+    cells, growth, signs = start, 2, _signs(source, edges)
+    before, coarse, kinks = job.secant(edges, signs)
+    while True:
+        edges, owner = sums.refined(edges, kinks, growth * cells)
+        inherited = signs.gather(1, owner.expand(len(signs), -1, -1))
+        signs = _signs(source, edges)
+        means, found, kinks = job.secant(edges, torch.cat([inherited, signs]))
+        pairs = zip(found[:SIGNS], coarse, strict=True)
+        parts = [job.inner.back(tuple(a - b for a, b in zip(fine, old, strict=True))) for fine, old in pairs]
+        rss = tuple(torch.stack([p[k].square() for p in parts]).mean(0).sqrt() for k in range(len(means)))
+        spread = DEVIATIONS / growth * job.weighed(rss)
+        change = torch.maximum(spread, job.change(means, before) / growth)
+        cells *= growth
+        error, enough = _settled(job, means, change, tolerance)
+        if enough or 2 * cells > most:
+            return job.finished(means, error, "secant", cells), enough
+        lacking = float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).amax())
+        growth = min(most // cells, 8, max(2, math.ceil(lacking ** (1 / SECANT_ORDER))))
+        before, coarse = means, found[len(signs) :]
+
+
+def _signs(source: torch.Generator, edges: Tensor) -> Tensor:
+    """Signs [S, K, N] for cells with edges [K + 1, N]."""
+    drawn = torch.randint(0, 2, (SIGNS, len(edges) - 1, edges.shape[1]), generator=source)
+    return (2 * drawn - 1).to(edges)
+
+
+def piecewise(job: Job, tolerance: Tolerance, rtol: float) -> Attribution:
+    """Cells while they are cheaper than all pieces, then the pieces; cells alone where there are too many."""
+    expected = KINKS_PER_UNIT * job.units + 1
+    needed = (0.5 / max(rtol, 1e-16)) ** (1 / SECANT_ORDER)
+    affordable = expected <= MOST_PIECES
+    if not affordable or max(FEW_PIECES, 8.0 * needed) < expected:
+        most = MOST_CELLS if not affordable else int(min(MOST_CELLS, max(32, expected)))
+        found, enough = secant(job, tolerance, most=most)
+        if enough or not affordable:
+            return found
+    try:
+        return exact(job)
+    except TooManyPieces:
+        return secant(job, tolerance)[0]
+
+
+def _pieces(job: Job) -> Pieces:
+    inner = job.inner
+    limit = 2 * MOST_PIECES * job.segments.count
+    return pieces(inner.structure, inner.segments.starts, inner.segments.ends, limit)
+
+
+def exact(job: Job) -> Attribution:
+    """Every piece of a piecewise-linear model, `EXACT.piecewise_linear`."""
+    found, middle = _pieces(job), torch.tensor([0.5], dtype=torch.float64)
+    means, sizes = sums.pieces_sum(job.inner.segments, found, job.budget, middle, 2 * middle)
+    return job.finished(job.inner.back(means), job.rounding(sizes), "exact pieces", found.most, True)
+
+
+def bent(job: Job, tolerance: Tolerance) -> Attribution:
+    """Smooth nodes behind kinks: Gauss rules with 1, 2, 4, … nodes on every piece."""
+    found, before = _pieces(job), None
+    for n in GAUSS_PER_PIECE:
+        rule = gauss_legendre(n)
+        nodes, weights = (torch.tensor(v, dtype=torch.float64) for v in (rule.nodes, rule.weights))
+        sum_, sizes = sums.pieces_sum(job.inner.segments, found, job.budget, nodes, weights)
+        means = job.inner.back(sum_)
+        if before is not None:
+            error = job.change(means, before) + job.rounding(sizes)
+            if n == GAUSS_PER_PIECE[-1] or bool((error <= tolerance(job.weighed(means))).all()):
+                return job.finished(means, error, "gauss-legendre on pieces", found.most * n)
+        before = means
+    raise AssertionError("the last rule ends above")
+
+
+def smooth(job: Job, tolerance: Tolerance) -> Attribution:
+    """Nested Clenshaw-Curtis rules."""
+    before: Tensors | None = None
+    for nodes, inner in sums.nested(job.inner.segments, job.budget, MOST_NODES):
+        means = job.inner.back(inner)
+        if before is not None:
+            error, enough = _settled(job, means, job.change(means, before), tolerance)
+            if enough or 2 * nodes > MOST_NODES + 2:
+                return job.finished(means, error, "clenshaw-curtis", nodes)
+        before = means
+    raise AssertionError("nested rules end above")
+
+
+def sampled(job: Job, tolerance: Tolerance) -> Attribution:
+    """Midpoints, as many as the estimate asks for.
+
+    In a cell of width h the gradient jumps by some J where a kink lies, which misses the integral by at most h J / 2, evenly
+    spread over that range; so that the sum of all is beyond 5/4 h (Σ J²)^½ never for up to six kinks, and for more as
+    seldom as a normal variable is beyond four deviations. A smooth gradient is off by less.
+    """
+    n, device, before = 16, job.segments.ends[0].device, None
+    while True:
+        nodes = (torch.arange(n, dtype=torch.float64, device=device) + 0.5) / n
+        weights = torch.full((1, n), 1.0 / n, dtype=torch.float64, device=device)
+        (means,), squares = sums.rule_sums(job.segments, nodes, weights, job.budget, 2.0)
+        spread = JUMPS / n * job.weighed(tuple(s.sqrt() for s in squares))
+        change = spread if before is None else torch.maximum(spread, job.change(means, before))
+        error, enough = _settled(job, means, change, tolerance)
+        if (before is not None and enough) or n >= MOST_CELLS:
+            return job.finished(means, error, "midpoint", n)
+        lacking = float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).nan_to_num(1.0).amax())
+        n, before = min(MOST_CELLS, n * min(16, max(2, math.ceil(lacking ** (1 / SECANT_ORDER))))), means
+
+
+def to_tolerance(job: Job, rtol: float | None, atol: float | None) -> Attribution:
+    """The cheapest kind of sum for what the model is, refined until its estimate is small enough."""
+    tolerance, structure = asked(rtol, atol), job.structure
+    if structure.family is Family.AFFINE:
+        return exact(job)
+    if structure.family is Family.PIECEWISE:
+        return piecewise(job, tolerance, rtol or (RTOL if atol is None else 1e-4))
+    if structure.family is Family.SMOOTH:
+        return smooth(job, tolerance)
+    if structure.piecewise_first and KINKS_PER_UNIT * job.units <= MOST_PIECES:
+        try:
+            return bent(job, tolerance)
+        except TooManyPieces:
+            pass
+    if has_secant(structure):
+        return secant(job, tolerance)[0]
+    return sampled(job, tolerance)
+
+
+def has_secant(structure: Structure) -> bool:
+    """Whether the model has kinks, for which the secant rule is, and a secant form of every nonlinear node."""
+    return structure.family in (Family.PIECEWISE, Family.MIXED) and SecantModel(structure).complete
