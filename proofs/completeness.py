@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy as sp
 
 from proofs.common import (
@@ -19,7 +21,6 @@ from proofs.common import (
     le,
     n,
     nothing,
-    s,
     t,
     unlike,
     written,
@@ -154,22 +155,34 @@ def autodiff() -> list[Part]:
     """Each kind of node passes the true derivative along the path on, whatever value r automatic differentiation takes for
     the slope at a kink: where the argument u vanishes on a set of positive measure, u' = 0 almost everywhere there, so r
     multiplies zero. Affine nodes and products of slopes pass it on by linearity, forward and backward alike."""
-    u, v, w, q = field("u"), field("v"), field("w"), field("q")
+    u, v, q = field("u"), field("v"), field("q")
+    low, high = reals("t_0 t_1")
     a, b, r, e, c = reals("a b r e c")
-    up, vp, wp = (sp.diff(f(t), t) for f in (u, v, w))
-    inside = assume(eq(wp, up))
-    active = conclude(eq(wp, ONE * up), inside)
-    idle = conclude(eq(wp, ZERO), assume(eq(wp, ZERO)))
-    tie_goal = eq(wp, r * up)
-    tie = combine(tie_goal, (ONE, assume(eq(wp, ZERO))), (-r, assume(eq(up, ZERO))))
+    up, vp = (sp.diff(f(t), t) for f in (u, v))
+    change = relu(u(high)) - relu(u(low))
+
+    def ends(side: Callable[[Expr], Theorem]) -> tuple[Theorem, Theorem]:
+        return kink(u(high), side(u(high))), kink(u(low), side(u(low)))
+
+    top, bottom = ends(lambda value: assume(le(ZERO, value)))
+    goal = eq(integral(up, t, low, high), change)
+    active = follows(goal, fundamental(up, u(t), t, low, high), (-ONE, top), bottom)
+    top, bottom = ends(lambda value: assume(le(value, ZERO)))
+    still = eq(integral(ZERO, t, low, high), change)
+    idle = follows(still, nothing(t, low, high), (-ONE, top), bottom)
+    top, bottom = ends(lambda value: follows(le(value, ZERO), assume(eq(value, ZERO))))
+    flat = combine(eq(r * up, ZERO), (r, assume(eq(up, ZERO))))
+    whole = integrate(flat, t, low, high, assume(le(low, high)))
+    tied = eq(integral(r * up, t, low, high), change)
+    tie = follows(tied, whole, nothing(t, low, high), (-ONE, top), bottom)
     affine = a * u(t) + b * v(t) + c
-    forward = fundamental(a * up + b * vp, affine, t, ZERO, s)
+    forward = fundamental(a * up + b * vp, affine, t, low, high)
     backward = eq(r * (a * up + b * vp) + e * (c * up), (r * a + e * c) * up + r * b * vp)
-    smooth_node = fundamental(sp.diff(q(u(t)), t), q(u(t)), t, ZERO, s)
+    smooth_node = fundamental(sp.diff(q(u(t)), t), q(u(t)), t, low, high)
     return [
-        ("where u > 0, w = relu(u) is u near the point, and the slope is 1", active),
-        ("where u < 0, w = relu(u) is 0 near the point, and the slope is 0", idle),
-        ("where u = 0, almost everywhere u' = 0 and w' = 0, and any slope r is right", conclude(tie_goal, tie)),
+        ("a piece on which u ≥ 0: the slope 1 times u' adds up to the change of relu(u)", conclude(goal, active)),
+        ("a piece on which u ≤ 0: the slope is 0, and relu(u) does not change", conclude(still, idle)),
+        ("a piece on which u = 0, so that u' = 0 almost everywhere: any slope r is right", conclude(tied, tie)),
         ("an affine node", forward),
         ("a smooth node", smooth_node),
         ("slopes collected from the output to the inputs are the same sum",

@@ -20,6 +20,7 @@ from ig_props.integration.engine import integrated_gradients
 from ig_props.integration.layers import layer_integral
 from ig_props.integration.sweep import differentiation
 from ig_props.methods.grad_cam import grad_cam, grad_cam_plus_plus, plus_plus_report
+from ig_props.methods.shift_attack import Corner, ramp_towards
 from ig_props.oracles import rounding
 from ig_props.oracles.oracle import PathOracle
 from ig_props.quadrature import RULES, VARIATION_CONSTANT
@@ -98,6 +99,22 @@ def test_the_reported_bound_of_normalised_maps_is_the_proved_one(seed: int) -> N
     epsilon = max(g) * sum(values)
     assert found.epsilon.item() == float(epsilon)
     assert found.bound.item() == pytest.approx(at(proved, epsilon=epsilon) if epsilon < 2 else math.inf, rel=1e-14)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_attacks_ramp_and_corner_add_what_is_proved(seed: int) -> None:
+    source = random.Random(seed)
+    slope = theorem("SOFTMAX.attack", "slope of the shift").statement.rhs
+    wanted, start, end = rational(source), rational(source), rational(source)
+    end += start == end
+    rows = [torch.tensor([[float(v)]], dtype=torch.float64) for v in (wanted, end, start)]
+    ramp = ramp_towards(*rows)
+    assert ramp.slope.item() == pytest.approx(at(slope, v=wanted, d=end - start), rel=1e-14)
+    weight = theorem("SOFTMAX.attack", "Grad-CAM's weight").statement.rhs
+    kappa, mean = rational(source), rational(source)
+    maps = torch.zeros(1, 1, 2, 3, dtype=torch.float64, requires_grad=True)
+    (g,) = torch.autograd.grad((Corner(float(kappa))(maps) + float(mean) * maps.sum()).sum(), maps)
+    assert g.mean().item() == pytest.approx(at(weight, kappa=kappa, H=2, W=3, w=mean), rel=1e-13, abs=1e-15)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 50])
