@@ -11,7 +11,6 @@ from proofs.common import (
     ONE,
     ZERO,
     at,
-    between,
     ell,
     eq,
     everywhere,
@@ -42,6 +41,7 @@ from proofs.kernel import (
     fundamental,
     fundamental_absolute,
     induction,
+    instantiate,
     integral,
     integrate,
     kink,
@@ -207,9 +207,12 @@ def cantor() -> list[Part]:
     c = field("c", 2)
     third, much = sp.Rational(1, 3), sp.Rational(3, 2)
     start = assume(everywhere(eq(c(0, z), ONE), z))
-    low = assume(everywhere(Forall(z, ZERO, third, eq(c(k + 1, z), much * c(k, 3 * z))), k))
-    gap = assume(everywhere(Forall(z, third, 2 * third, eq(c(k + 1, z), ZERO)), k))
-    high = assume(everywhere(Forall(z, 2 * third, ONE, eq(c(k + 1, z), much * c(k, 3 * z - 2))), k))
+    parts = (
+        (ZERO, third, much * c(k, 3 * z)), (third, 2 * third, ZERO), (2 * third, ONE, much * c(k, 3 * z - 2)),
+    )  # fmt: skip
+    low, gap, high = (
+        assume(everywhere(Forall(z, a, b, eq(c(k + 1, z), value), almost=True), k)) for a, b, value in parts
+    )
 
     def claim(a: Expr) -> Expr:
         return integral(c(a, z), z, 0, 1)
@@ -220,12 +223,12 @@ def cantor() -> list[Part]:
     w = reals("w")
     pieces = []
     for law, a, b, place in ((low, ZERO, third, w / 3), (high, 2 * third, ONE, (w + 2) / 3)):
-        here = integrate(between(at(law, n), z, a, b), z, a, b)
+        here = integrate(at(law, n), z, a, b)
         moved = substitution(here.statement.rhs, place, w, ZERO, ONE)
         pulled = linearity(moved.statement.rhs, HALF * integral(c(n, w), w, ZERO, ONE))
         value = eq(here.statement.lhs, HALF * claim(n))
         pieces.append(follows(value, here, moved, pulled))
-    middle = integrate(between(at(gap, n), z, third, 2 * third), z, third, 2 * third)
+    middle = integrate(at(gap, n), z, third, 2 * third)
     empty = follows(eq(middle.statement.lhs, ZERO), middle, nothing(z, third, 2 * third))
     cut = additivity(c(n + 1, z), z, ZERO, third, ONE)
     again = additivity(c(n + 1, z), z, third, 2 * third, ONE)
@@ -233,12 +236,17 @@ def cantor() -> list[Part]:
     complete = induction(n, base, step)
     slope0 = follows(eq(c(0, 0), much**ZERO), at(start, ZERO))
     grown = assume(eq(c(n, 0), much**n))
-    here = at(at(low, n), ZERO)
-    slopes = induction(n, slope0, follows(eq(c(n + 1, 0), much ** (n + 1)), here, (much, grown)))
+    end = assume(everywhere(eq(c(k + 1, 0), much * c(k, 0)), k))
+    slopes = induction(n, slope0, follows(eq(c(n + 1, 0), much ** (n + 1)), at(end, n), (much, grown)))
+    inside = assume(everywhere(eq(c(k + 1, HALF), ZERO), k))
+    difference = follows(eq(integral(c(n, z), z, 0, 1) - c(n, 0), 1 - much**n), complete, (-ONE, slopes))
+    blind = follows(eq(integral(c(n + 1, z), z, 0, 1) - c(n + 1, HALF), ONE), instantiate(complete, {n: n + 1}, {}),
+                    (-ONE, at(inside, n)))  # fmt: skip
     return [
         ("every approximant has attribution 1, the difference of its score", complete),
-        ("the rule with one step and the node 0 returns the slope there", slopes),
-        ("the rule with one step and the node 1/2 returns 0", conclude(eq(c(n + 1, HALF), ZERO), at(at(gap, n), HALF))),
+        ("the slope at the end of the path, which the rule with one step and the node 0 returns", slopes),
+        ("the error of that rule grows without bound", difference),
+        ("the rule with one step and the node 1/2 misses everything", blind),
     ]
 
 

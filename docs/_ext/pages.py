@@ -66,7 +66,7 @@ def _proof(part: Part, first: int) -> list[str]:
     for t in theorems:
         lines.append(f"**({number[id(t)]}) {t.rule}**{_references(t, number)}.\n")
         lines.append(_formula(t.statement.latex()))
-        lines.append(f'<p class="checked">Checked: {"; ".join(t.checks)}.</p>\n')
+        lines.append(f'<p class="checked">{_checked(t, theorem)}.</p>\n')
     return lines
 
 

@@ -181,8 +181,10 @@ def substitution(node: Expr, place: Expr, var: Expr, low: Expr, high: Expr) -> M
     )
     differentiable(place)
     slope = sp.diff(place, var)
+    # an affine change of the variable asks nothing of the function
+    bent = continuous(node.function) if var in slope.free_symbols else frozenset()
     new = sp.Integral(node.function.subs(t, place) * slope, (var, low, high))
-    return Made(Rel("=", node, new), regularity(place, slope) | continuous(node.function), checks)
+    return Made(Rel("=", node, new), regularity(place, slope) | bent, checks)
 
 
 @rule("integration by parts")
@@ -203,13 +205,17 @@ def integrate(theorem: Theorem, var: Expr, low: Expr, high: Expr, *order: Theore
 
     order: a theorem low ≤ high where the ends do not show it.
     """
-    r = relation(theorem, "=≤")
     low, high = sp.sympify(low), sp.sympify(high)
+    stated = theorem.statement
+    over = isinstance(stated, Forall) and (stated.var, stated.low, stated.high) == (var, low, high)
+    r = stated.inner if over else relation(theorem, "=≤")
+    if not isinstance(r, Rel) or r.op not in "=≤":
+        raise Rejected("a relation a = b or a ≤ b is needed")
     shown_order = positive(high - low, False) or any(
         vanishes(s.rhs - s.lhs - (high - low)) for s in (relation(o, "≤<") for o in order)
     )
     kept, about = outside(theorem, var, low, high)
-    if (r.op == "≤" or about or len(kept) < len(theorem.premises)) and not shown_order:
+    if (r.op == "≤" or over or about or len(kept) < len(theorem.premises)) and not shown_order:
         raise Rejected(f"nothing shows that {low} ≤ {high}")
     every = set(premises_of(*order))
     for p in kept:
@@ -296,11 +302,15 @@ def no_length(node: Expr) -> Made:
 
 @rule("order of integration")
 def fubini(f: Expr, x: Expr, a: Expr, b: Expr, y: Expr, c: Expr, d: Expr) -> Made:
-    """⊢ ∫_a^b ∫_c^d f dy dx = ∫_c^d ∫_a^b f dx dy for continuous f and ends free of x and y."""
+    """⊢ ∫_a^b ∫_c^d f dy dx = ∫_c^d ∫_a^b f dx dy for bounded measurable f and ends free of x and y."""
     if {x, y} & set().union(*(sp.sympify(e).free_symbols for e in (a, b, c, d))) or x == y:
         raise Rejected("the ends must be free of both variables")
     first = sp.Integral(sp.Integral(f, (y, c, d)), (x, a, b))
     second = sp.Integral(sp.Integral(f, (x, a, b)), (y, c, d))
     differentiable(f)
     defined((f,), ())
-    return Made(Rel("=", first, second), continuous(f), ("Fubini's theorem for continuous functions on a rectangle",))
+    bounded = frozenset(
+        Premise(Said(f"${shown(n.stem)}$", "is bounded and measurable")) for n in f.atoms(Field) if not sum(n.orders)
+    )
+    of_class = regularity(*(n for n in f.atoms(Field) if sum(n.orders)))
+    return Made(Rel("=", first, second), bounded | of_class, ("Fubini's theorem on a rectangle",))
