@@ -5,7 +5,23 @@ from __future__ import annotations
 import sympy as sp
 
 from proofs.axioms import walked
-from proofs.common import HALF, ONE, ZERO, eq, follows, le, lt, nothing, relu_above, s, t, unlike, written
+from proofs.common import (
+    HALF,
+    ONE,
+    ZERO,
+    at,
+    eq,
+    everywhere,
+    follows,
+    le,
+    lt,
+    nothing,
+    relu_above,
+    s,
+    t,
+    unlike,
+    written,
+)
 from proofs.completeness import COQ, smooth_part
 from proofs.derivation import Part, proves
 from proofs.kernel import (
@@ -15,6 +31,7 @@ from proofs.kernel import (
     assume,
     combine,
     conclude,
+    discharge,
     evaluate,
     field,
     fundamental,
@@ -46,19 +63,16 @@ def skip_deficit() -> list[Part]:
     """Off a cut, with a bypass b beside the layer, the layer's attributions add up to what flows through the layer; what the
     bypass carries is missing. For relu(x_1 + x_2) + x_1 - x_2 from (0, 0) to (2, 1) the layer gets 3 of 4."""
     through = sp.diff(head(h(t)), t)
-    whole = fundamental(through + sp.diff(bypass(t), t), head(h(t)) + bypass(t), t, ZERO, ONE)
-    carried = fundamental(sp.diff(bypass(t), t), bypass(t), t, ZERO, ONE)
-    split = linearity(whole.statement.lhs, integral(through, t, 0, 1) + carried.statement.lhs)
-    total = (head(h(1)) + bypass(1)) - (head(h(0)) + bypass(0))
-    goal = eq(integral(through, t, 0, 1), total - (bypass(1) - bypass(0)))
+    score = field("T")
+    law = assume(everywhere(eq(score(t), head(h(t)) + bypass(t)), t))
+    flow = fundamental(through, head(h(t)), t, ZERO, ONE)
+    goal = eq(integral(through, t, 0, 1), (score(1) - score(0)) - (bypass(1) - bypass(0)))
+    deficit = follows(goal, flow, (-ONE, at(law, ONE)), at(law, ZERO))
     three = evaluate(eq(integral(ONE * 3, t, 0, 1), sp.Integer(3)))
     four = evaluate(eq(relu(sp.Integer(3)) + 2 - 1, sp.Integer(4)))
     both = Every((three.statement, four.statement))
     return [
-        (
-            "the deficit is what the bypass carries",
-            conclude(goal, follows(goal, (-ONE, split), whole, (-ONE, carried))),
-        ),
+        ("the deficit is what the bypass carries; T is the whole score along the path", conclude(goal, deficit)),
         ("the layer's integral, and the difference of the score", conclude(both, three, four)),
     ]
 
@@ -167,8 +181,9 @@ def saturation() -> list[Part]:
     other = sign(sp.exp(-beta * margin) ** 2 / (1 + sp.exp(-beta * margin)), False)
     below = follows(le(1 - prob, sp.exp(-beta * margin)), other, (-ONE, rest))
     curve = exponential_above(u)
-    plain = follows(le(u**2 / 2, sp.exp(u)), curve, assume(le(ZERO, u)), sign(ONE, False))
     positive = assume(lt(ZERO, u))
+    weak = follows(le(ZERO, u), positive)
+    plain = follows(le(u**2 / 2, sp.exp(u)), discharge(curve, weak), weak, sign(ONE, False))
     inverse = times(times(reciprocal(positive), reciprocal(positive)), sign(sp.exp(-u), True))
     goal = le(sp.exp(-u), 2 / u**2)
     small = combine(goal, (_double(inverse, positive), plain), positive)
@@ -195,7 +210,12 @@ def definition() -> list[Part]:
     """The weight of a channel is the mean over its pixels of the layer integral; so, unrectified, HW times the sum of the weights
     is the sum of all layer attributions, which at a cut is the difference of the score."""
     values = [[reals(f"r_{k}{p}") for p in (1, 2)] for k in (1, 2)]
+    weights = reals("w_1 w_2")
     start, end = reals("y_0 y_1")
+    means = [assume(eq(w, HALF * sum(row))) for w, row in zip(weights, values, strict=True)]
     complete = assume(eq(sum(v for row in values for v in row), end - start))
-    goal = eq(2 * sum(HALF * (row[0] + row[1]) for row in values), end - start)
-    return [("r are the layer attributions, y the score at both ends", conclude(goal, follows(goal, complete)))]
+    goal = eq(2 * sum(weights), end - start)
+    proof = combine(goal, (sp.Integer(2), means[0]), (sp.Integer(2), means[1]), (ONE, complete))
+    return [
+        ("r are the layer attributions, w their means over two pixels, y the score at both ends", conclude(goal, proof))
+    ]

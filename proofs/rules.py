@@ -105,7 +105,7 @@ def variation_bound() -> list[Part]:
     exact = joined(f(s), s, W)
     mid = algebra((ell + HALF) / (n + 1) - ell / (n + 1), 1 / (2 * (n + 1)))
     trap = algebra(2 / (m + 2) - 1 / (m + 1), m / ((m + 1) * (m + 2)))
-    ends = algebra(1 / (m + 1) / 2 + ell / (m + 1) - ell / (m + 1), 1 / (2 * (m + 1)))
+    ends = algebra(ell / (m + 1) - (HALF / (m + 1) + (ell - 1) / (m + 1)), 1 / (2 * (m + 1)))
     return [
         ("one cell [a, b]; |f(τ) - f(s)| ≤ ω there", weight_cell()),
         ("the cells' integrals are the integral", exact),
@@ -244,10 +244,10 @@ def single_kink() -> list[Part]:
     goal = eq((relu(b) - relu(a)) / (b - a), ONE - (-a / (b - a)))
     up, down = kink(b, pos), kink(a, neg)
     share = combine(goal, (1 / (b - a), up), (-1 / (b - a), down), order)
-    outer = evaluate(eq(written("(1 - 0)/(1 + 1/2)"), sp.Rational(2, 3)))
-    inner = evaluate(eq(written("(1 - 0)/(1 + 1)*(2/3)"), sp.Rational(1, 3)))
+    outer = evaluate(eq(written("1/(1 + 1/2)"), sp.Rational(2, 3)))
+    inner = evaluate(eq(written("1/(1 + 1)*(2/3)"), sp.Rational(1, 3)))
     tie = sp.Rational(3, 5)
-    zero = evaluate(eq(written("(2*(3/5) - 1) + (3/5)/2 - 1/2"), ZERO))
+    zero = evaluate(eq(written("2*(3/5) + (3/5)/2 + (-1) + (-1/2)"), ZERO))
     mean = evaluate(eq(integral(ONE, t, tie, 1), sp.Rational(2, 5)))
     differ = evaluate(unlike(sp.Rational(2, 5), sp.Rational(1, 3)))
     every = (outer, inner, zero, mean, differ)

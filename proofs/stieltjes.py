@@ -255,13 +255,16 @@ def existence() -> list[Part]:
     gap = sum_linearity(
         cells(alpha(ell + 1) * step_up(alpha)) - cells(alpha(ell) * step_up(alpha)), cells(step_up(alpha) ** 2)
     )
-    jump = evaluate(eq(written("(1 - 0)**2"), ONE))
-    split = evaluate(unlike(written("1*(1 - 0)"), written("0*(1 - 0)")))
+    jump = evaluate(eq(written("1*1"), ONE))
+    split = evaluate(unlike(written("1*1"), written("0*1")))
     both = Every((jump.statement, split.statement))
     return [
         ("a cell that is split at p, with other tags", refined),
         ("right minus left sum of α over itself", gap),
-        ("a cell with the jump: the square is 1, right tag and left tag differ", conclude(both, jump, split)),
+        (
+            "a cell with the jump: the square of the jump is 1; right tag and left tag times the jump differ",
+            conclude(both, jump, split),
+        ),
     ]
 
 
