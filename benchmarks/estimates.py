@@ -55,7 +55,7 @@ def network(
 
 Sum = Callable[[Job, float], Attribution]
 SETTINGS: dict[str, tuple[tuple[type[nn.Module], ...], bool, Sum]] = {
-    "secant": (KINKED, True, lambda job, rtol: search.secant(job, search.asked(rtol, None))[0]),
+    "secant, pieces": (KINKED, True, lambda job, rtol: search.piecewise(job, search.asked(rtol, None), rtol)),
     "midpoint": (KINKED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "midpoint, smooth": (CURVED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "clenshaw-curtis": (CURVED, False, lambda job, rtol: search.smooth(job, search.asked(rtol, None))),

@@ -185,6 +185,30 @@ def test_smooth_nodes_with_a_kink_are_mixed() -> None:
     assert structure_of(Functional()).family is Family.MIXED
 
 
+@pytest.mark.parametrize(
+    ("function", "family"),
+    [
+        (lambda x: x * x, Family.SMOOTH),
+        (lambda x: torch.mul(x, x), Family.SMOOTH),
+        (lambda x: 2 * x + x, Family.AFFINE),
+        (lambda x: torch.nn.functional.linear(x, x), Family.SMOOTH),
+        (lambda x: 1 / x, Family.UNKNOWN),
+        (lambda x: torch.div(torch.ones(3), x), Family.UNKNOWN),
+        (lambda x: x / 2, Family.AFFINE),
+        (lambda x: x**2, Family.SMOOTH),
+        (lambda x: x**0.5, Family.UNKNOWN),
+        (lambda x: torch.stack([x, x]).relu(), Family.PIECEWISE),
+        (lambda x: torch.where(x > 0, x, 0 * x), Family.UNKNOWN),
+    ],
+)
+def test_functions_are_what_they_are(function: Callable[[Tensor], Tensor], family: Family) -> None:
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return function(x)
+
+    assert structure_of(Model()).family is family
+
+
 def test_softmax_behind_kinks_is_integrated_piece_by_piece() -> None:
     torch.manual_seed(4)
     model = nn.Sequential(nn.Linear(4, 12), nn.ReLU(), nn.Linear(12, 3)).double()
@@ -279,6 +303,23 @@ def test_what_cannot_be_traced_is_sampled_and_said() -> None:
     torch.testing.assert_close(found.values, torch.tensor([[1.0, 4.0]], dtype=torch.float64))
     assert "cannot be traced" in found.structure
     assert found.rule == "midpoint"
+
+
+def test_an_error_of_the_model_comes_through_a_trace_and_a_refusal_does_not() -> None:
+    class Picky(nn.Module):
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
+
+        def forward(self, x: Tensor) -> Tensor:
+            if not isinstance(x, Tensor):
+                raise self.error
+            return torch.tanh(x)
+
+    x = torch.ones(1, 1, dtype=torch.float64)
+    assert integrated_gradients(Picky(TypeError("a tensor is needed")), x).rule == "midpoint"
+    with pytest.raises(RuntimeError, match="no more"):
+        integrated_gradients(Picky(RuntimeError("no more")), x)
 
 
 def test_several_inputs_and_float32() -> None:

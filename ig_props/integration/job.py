@@ -39,10 +39,10 @@ LASTS: dict[Score, Callable[[Tensor, int], Tensor]] = {probability: torch.softma
 def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
     """What the model is, its score included, and the same segments in those terms."""
     if asked.score is chosen:
-        return structure_of(model), asked
+        return structure_of(model, inputs=len(asked.ends)), asked
     if asked.score not in LASTS:
         return Structure(Family.UNKNOWN, "a score of one's own is not traced"), asked
-    structure = structure_of(model, last=LASTS[asked.score])
+    structure = structure_of(model, last=LASTS[asked.score], inputs=len(asked.ends))
     if structure.graph is None or structure.family is Family.UNKNOWN:
         return structure, asked
     graph = structure.graph

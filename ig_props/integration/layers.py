@@ -89,7 +89,7 @@ def _head(model: nn.Module, job: Job, layers: Sequence[nn.Module]) -> Structure:
     """What lies behind the layers: the model traced with them as single nodes, and the nodes that depend on them."""
     if job.structure.graph is None or job.structure.family is Family.UNKNOWN:
         return job.structure
-    structure = structure_of(model, layers, job.last)
+    structure = structure_of(model, layers, job.last, len(job.segments.ends))
     return behind(structure, layers) if structure.graph is not None else structure
 
 

@@ -15,6 +15,9 @@ from torch import Tensor, fx
 from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.structure import Family, Structure
 
+CLOSE = 1024.0
+"""Roundings of the largest value that an affine map may make in an entry: a mean of terms that cancel makes many."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pulled:
@@ -50,7 +53,7 @@ def _affine(structure: Structure) -> list[fx.Node]:
 def _graphs(structure: Structure, affine: list[fx.Node], border: list[fx.Node]) -> tuple[fx.Graph, fx.Graph]:
     """The affine part up to its border, and what lies behind."""
     assert structure.graph is not None
-    inside, outer, first, second = set(affine), set(border), fx.Graph(), fx.Graph()
+    inside, first, second = set(affine), fx.Graph(), fx.Graph()
     mine: dict[fx.Node, fx.Node] = {}
     others: dict[fx.Node, fx.Node] = {}
     for node in border:
@@ -62,8 +65,15 @@ def _graphs(structure: Structure, affine: list[fx.Node], border: list[fx.Node]) 
         if node not in inside:
             others[node] = second.node_copy(node, others.__getitem__)
     first.output(tuple(mine[node] for node in border))
-    assert outer <= inside
     return first, second
+
+
+def _halfway(start: Tensor, end: Tensor, middle: Tensor) -> bool:
+    """Whether an affine map's value in the middle of a segment is the mean of those at its ends, up to rounding."""
+    if not start.numel():
+        return True
+    size = torch.maximum(start.abs().max(), end.abs().max())
+    return bool(((start + end) / 2 - middle).abs().max() <= CLOSE * torch.finfo(start.dtype).eps * size)
 
 
 def pulled(structure: Structure, segments: Segments) -> Pulled:
@@ -78,10 +88,13 @@ def pulled(structure: Structure, segments: Segments) -> Pulled:
     first, second = (fx.GraphModule(structure.graph, g) for g in _graphs(structure, affine, border))
     count = segments.count
     with torch.no_grad():
-        ends = [first(*(r.clone() for r in rows)) for rows in (segments.starts, segments.ends)]
+        middles = tuple((a + b) / 2 for a, b in zip(segments.starts, segments.ends, strict=True))
+        *ends, middle = (first(*(r.clone() for r in rows)) for rows in (segments.starts, segments.ends, middles))
     if not all(
         isinstance(u, Tensor) and u.shape[:1] == (count,) and u.is_floating_point() for end in ends for u in end
     ):
+        return unpulled(structure, segments)
+    if not all(_halfway(a, b, m) for a, b, m in zip(*ends, middle, strict=True)):
         return unpulled(structure, segments)
     names = {node.name for node in second.graph.nodes}
     if not {*structure.kinks, *structure.curves} <= names:

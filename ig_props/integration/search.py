@@ -50,13 +50,19 @@ def _settled(job: Job, means: Tensors, change: Tensor, tolerance: Tolerance) -> 
     return error, bool(((error <= tolerance(job.weighed(means))) | (change <= floor)).all())
 
 
-def secant(job: Job, tolerance: Tolerance, start: int = 16, most: int = MOST_CELLS) -> tuple[Attribution, bool]:
+class TooFewKinks(Exception):
+    """A sample's segment has so few kinks that sums over cells say little of their error."""
+
+
+def secant(
+    job: Job, tolerance: Tolerance, start: int = 16, most: int = MOST_CELLS, least: int = 0
+) -> tuple[Attribution, bool]:
     """Secant sums on finer and finer cells, more of them where kinks are, and whether the last one is close enough.
 
     What splitting a cell changes is its error, of either sign. The sum of all such changes may be small by chance; the root
     of the sum of their squares is not. It is the mean square of sums in which the cells have random signs, a few of which
     are made along with the sum itself. A cell split in k parts is left with an error k times smaller, or less; DEVIATIONS of
-    that are allowed for.
+    that are allowed for. Raises TooFewKinks when fewer kinks than `least` are seen on a sample's segment.
     """
     source = torch.Generator().manual_seed(0)
     edges = sums.uniform(job.segments, start)
@@ -73,6 +79,8 @@ def secant(job: Job, tolerance: Tolerance, start: int = 16, most: int = MOST_CEL
         spread = DEVIATIONS / growth * job.weighed(rss)
         change = torch.maximum(spread, job.change(means, before) / growth)
         cells *= growth
+        if float(kinks.sum(0).min()) < least:
+            raise TooFewKinks
         error, enough = _settled(job, means, change, tolerance)
         if enough or 2 * cells > most:
             return job.finished(means, error, "secant", cells), enough
@@ -88,15 +96,20 @@ def _signs(source: torch.Generator, edges: Tensor) -> Tensor:
 
 
 def piecewise(job: Job, tolerance: Tolerance, rtol: float) -> Attribution:
-    """Cells while they are cheaper than all pieces, then the pieces; cells alone where there are too many."""
+    """Cells while they are cheaper than all pieces, which are taken where they are few; cells alone where they are too
+    many."""
     expected = KINKS_PER_UNIT * job.units + 1
     needed = (0.5 / max(rtol, 1e-16)) ** (1 / SECANT_ORDER)
     affordable = expected <= MOST_PIECES
     if not affordable or max(FEW_PIECES, 8.0 * needed) < expected:
         most = MOST_CELLS if not affordable else int(min(MOST_CELLS, max(32, expected)))
-        found, enough = secant(job, tolerance, most=most)
-        if enough or not affordable:
-            return found
+        try:
+            found, enough = secant(job, tolerance, most=most, least=FEW_PIECES)
+        except TooFewKinks:
+            pass
+        else:
+            if enough or not affordable:
+                return found
     try:
         return exact(job)
     except TooManyPieces:

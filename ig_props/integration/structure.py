@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,7 +37,10 @@ SMOOTH_MODULES = (
 )  # fmt: skip
 RECTIFIERS = (torch.relu, torch.relu_, F.relu, F.relu_)
 KINK_FUNCTIONS = (*RECTIFIERS, F.leaky_relu, F.relu6, F.hardtanh, torch.abs)
-SHAPES = (torch.flatten, torch.reshape, torch.cat, torch.squeeze, torch.unsqueeze, torch.transpose, torch.permute)
+SHAPES = (
+    torch.flatten, torch.reshape, torch.cat, torch.concat, torch.stack, torch.hstack, torch.vstack, torch.chunk, torch.split,
+    torch.squeeze, torch.unsqueeze, torch.transpose, torch.permute,
+)  # fmt: skip
 LINEAR_FUNCTIONS = (
     *SHAPES, torch.mean, torch.sum, operator.neg, torch.neg, F.linear, F.avg_pool2d, F.adaptive_avg_pool2d, F.pad,
     F.interpolate, operator.getitem, getattr,
@@ -97,9 +102,16 @@ def _module(module: nn.Module) -> str:
     return "smooth" if isinstance(module, SMOOTH_MODULES) else f"{type(module).__name__}"
 
 
+def _varying(node: fx.Node) -> list[fx.Node]:
+    """The arguments that depend on the input, as often as they are given."""
+    found: list[fx.Node] = []
+    fx.node.map_arg((node.args, node.kwargs), lambda n: found.append(n) if _depends(n) else None)
+    return found
+
+
 def _function(node: fx.Node) -> str:
     target: Any = node.target
-    varying = [a for a in node.all_input_nodes if _depends(a)]
+    varying = _varying(node)
     if target in KINK_FUNCTIONS:
         return "kink"
     if target in SUMS:
@@ -107,11 +119,12 @@ def _function(node: fx.Node) -> str:
     if target in PRODUCTS:
         return "linear" if len(varying) < 2 else "smooth"
     if target in (operator.truediv, torch.div):
-        denominator = node.args[1] if len(node.args) > 1 else None
-        return "linear" if not (isinstance(denominator, fx.Node) and _depends(denominator)) else "a quotient"
+        return "linear" if len(varying) < 2 and node.args and varying[0] is node.args[0] else "a quotient"
     if target in (operator.pow, torch.pow):
         exponent = node.args[1] if len(node.args) > 1 else None
         return "smooth" if isinstance(exponent, int) and exponent >= 1 else "a power"
+    if target is F.linear:
+        return "linear" if len(varying) < 2 else "smooth"
     if target in LINEAR_FUNCTIONS:
         return "linear"
     if target is F.elu:
@@ -158,6 +171,33 @@ def _append(graph: fx.GraphModule, last: Callable[[Tensor, int], Tensor]) -> Non
     graph.recompile()
 
 
+class _Called(nn.Module):
+    """A model called with so many inputs, so that one that takes any number can be followed; its own hooks are left out."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+
+class _One(_Called):
+    def forward(self, a: Tensor) -> Any:
+        return self.model.forward(a)
+
+
+class _Two(_Called):
+    def forward(self, a: Tensor, b: Tensor) -> Any:
+        return self.model.forward(a, b)
+
+
+class _Three(_Called):
+    def forward(self, a: Tensor, b: Tensor, c: Tensor) -> Any:
+        return self.model.forward(a, b, c)
+
+
+REFUSALS = (TypeError, ValueError, AttributeError, LookupError, NameError, AssertionError, NotImplementedError)
+CALLED = {1: _One, 2: _Two, 3: _Three}
+
+
 class _Tracer(fx.Tracer):
     """Follows modules into their forward methods, but not into those that are asked for as wholes."""
 
@@ -168,21 +208,41 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return id(m) in self.leaves or super().is_leaf_module(m, module_qualified_name)
 
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Hooks are left out: they may count calls or raise. What they change shows when the trace is run."""
+        return super().call_module(m, m.forward, args, kwargs)
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether the model itself raised an error, and none of those with which code refuses what it does not know, as the
+    stand-ins of a trace are."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = not Path(frames[-1].filename).is_relative_to(Path(torch.__file__).parent)
+    return own and not isinstance(error, REFUSALS)
+
 
 def _is_one_of(node: fx.Node, graph: fx.GraphModule, modules: Sequence[nn.Module]) -> bool:
     return node.op == "call_module" and any(graph.get_submodule(str(node.target)) is m for m in modules)
 
 
 def structure_of(
-    model: nn.Module, leaves: Sequence[nn.Module] = (), last: Callable[[Tensor, int], Tensor] | None = None
+    model: nn.Module,
+    leaves: Sequence[nn.Module] = (),
+    last: Callable[[Tensor, int], Tensor] | None = None,
+    inputs: int = 1,
 ) -> Structure:
-    """What a model is, without running or changing it.
+    """What a model of so many inputs is, without running or changing it.
 
     leaves: modules that are kept as one node; last: a function of the output and of its dimension of classes that follows.
     """
+    root = CALLED[inputs](model) if inputs in CALLED else model
     try:
-        graph = fx.GraphModule(model, _Tracer(leaves).trace(model))
+        graph = fx.GraphModule(root, _Tracer(leaves).trace(root))
     except Exception as error:
+        if _is_own(error):
+            raise
         return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__})")
     _rewrite_extremes(graph)
     if last is not None:
