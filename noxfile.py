@@ -1,4 +1,4 @@
-"""The project's front door: nox -s check, tests, property_tests, lint, coq, downstream, bench."""
+"""The project's front door: nox -s check, tests, property_tests, lint, proofs, coq, docs, downstream, bench."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test."""
-    install(session, "-e", ".[all,examples,test]")
+    """Every test; those of the pages need a Chromium and its driver, and say so where there is none."""
+    install(session, "-e", ".[all,docs,examples,test]")
     session.run(*PYTEST, *session.posargs, env=ONE_THREAD)
 
 
@@ -53,6 +53,25 @@ def lint(session: nox.Session) -> None:
 def coq(session: nox.Session) -> None:
     """Compile the Coq proofs from clean and audit them; needs apt-get install coq libcoq-coquelicot."""
     session.run(sys.executable, "proofs/coq/audit.py", *session.posargs, external=True)
+
+
+@nox.session
+def proofs(session: nox.Session) -> None:
+    """Run every derivation again, every step checked, and every damaged one, which must be rejected."""
+    install(session, "-e", ".[docs]")
+    session.run("python", "-m", "proofs.replay", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages with the figures of a replay and of a quick run, warnings being errors: docs/_build/html/index.html."""
+    install(session, "-e", ".[docs,captum]")
+    session.run("python", "-m", "proofs.replay", "--json", "docs/_build/replay.json", env=ONE_THREAD, silent=True)
+    run = ("--profile", "quick", "--json", "docs/_build/run.json")
+    session.run(
+        "ig-props", "check", "captum:IntegratedGradients", *run, env=ONE_THREAD, success_codes=[0, 1], silent=True
+    )
+    session.run("python", "-m", "sphinx", "-W", "-q", "-b", "html", "docs", "docs/_build/html", env=ONE_THREAD)
 
 
 @nox.session

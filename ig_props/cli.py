@@ -174,6 +174,19 @@ def audit(**options: Any) -> None:
 
 
 @main.command(context_settings=CONTEXT)
+@click.argument("glob", default="*")
+@click.option("--quiet", "-q", is_flag=True, help="One line for each claim, without the steps.")
+def prove(glob: str, quiet: bool) -> None:
+    """Run the derivations of claims again and print their steps: exit code 1 if one does not go through.
+
+    GLOB chooses by id. The derivations are in the source checkout and need sympy.
+    """
+    from ig_props.commands import proving
+
+    _ending(lambda: proving.prove(glob, quiet))
+
+
+@main.command(context_settings=CONTEXT)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--attributor", metavar="SPEC", help="The code to run; needed where it is no adapter of ig-props.")
 @click.option("--trust", is_flag=True, help="Run the code that the file names, whatever it is.")

@@ -57,3 +57,14 @@ def loop_witness() -> str:
         "F = x0*x1 along (0,0) -> (0,1) -> (1,1) -> (1,0): x1 does not change from end to end, yet the path attributes "
         f"{total[1]} to it (and {total[0]} to x0)"
     )
+
+
+def pace_witness() -> str:
+    """x_0² x_1 along (t, t²) at the pace t and at the pace 3t² - 2t³, which runs from 0 to 1, too."""
+    from ig_props.claims.polynomial_paths import attributions, curve
+
+    pace = curve(0, 0, 3, -2)
+    gradient = (lambda a, b: 2 * a * b, lambda a, b: a**2)
+    plain, paced = attributions(gradient, (curve(0, 1), curve(0, 0, 1))), attributions(gradient, (pace, pace**2))
+    assert plain == paced
+    return f"x0²x1 along (t, t²), and along it at the pace 3t² - 2t³: ({plain[0]}, {plain[1]}) both times"

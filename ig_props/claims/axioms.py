@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ig_props.attributors.protocol import Attributor, Kind, Traits
 from ig_props.checking.calling import Check, attributions
 from ig_props.checking.judging import Array, allowance, compare, coordinate, judged
-from ig_props.claims.axiom_witnesses import kink_witness, loop_witness
+from ig_props.claims.axiom_witnesses import kink_witness, loop_witness, pace_witness
 from ig_props.claims.case import Case, Point
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
 from ig_props.findings import HOLDS, Outcome
@@ -379,4 +379,7 @@ CLAIMS = (
     Claim("PATH.implementation_invariance.kink", "axioms", ClaimKind.COUNTEREXAMPLE,
           "on a tie, implementation invariance fails: max(x0, x1) written in three ways gets three attributions", (),
           "theory.md 2", IG, witness=kink_witness),
+    Claim("PATH.reparametrization", "axioms", ClaimKind.THEOREM,
+          "walking the path at another pace leaves the attributions as they are", ("the pace runs from 0 to 1",),
+          "theory.md 2", ATTRIBUTIONS, witness=pace_witness),
 )  # fmt: skip

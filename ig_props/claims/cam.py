@@ -63,6 +63,11 @@ def definition(attributor: Attributor, case: Case) -> Outcome:
     )  # fmt: skip
 
 
+def sandwiched(plus: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of a Grad-CAM++ map from the map with positive gradients and ε < 2 (`CAM.plus_plus_bound`)."""
+    return plus / (2.0 + epsilon), plus / (2.0 - epsilon)
+
+
 def sandwich(attributor: Attributor, case: Case) -> Outcome:
     """L⁺/(2+ε) ≤ L⁺⁺ ≤ L⁺/(2-ε) pixel by pixel, L⁺ with the sums of positive gradients as weights."""
     assert case.layer is not None
@@ -75,7 +80,7 @@ def sandwich(attributor: Attributor, case: Case) -> Outcome:
         found = positive_sums(case.network, t, x, case.layer)
         if found is None or found[1] >= 2.0:
             return Outcome(Verdict.NOT_APPLICABLE, "an activation is negative or |g ΣA| is not below 2")
-        bounds.append((found[0] / (2.0 + found[1]), found[0] / (2.0 - found[1])))
+        bounds.append(sandwiched(*found))
     low, high = (np.array(b) for b in zip(*bounds, strict=True))
     return compare(
         named(case), values, (low + high) / 2,

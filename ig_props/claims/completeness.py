@@ -15,6 +15,8 @@ from ig_props.checking.calling import attributions
 from ig_props.checking.judging import agreement, allowance, compare, constant, judged
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
+from ig_props.claims.polynomial_paths import attributions as polynomial_attributions
+from ig_props.claims.polynomial_paths import curve
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu, Shape
 from ig_props.strategies import networks as nets
@@ -160,7 +162,26 @@ def residual_witness() -> str:
 PIECEWISE = Space(families=(nets.piecewise_linear,))
 SMOOTH = Space(families=(nets.smooth,), images=False, far=False, rows=(1, 1, 2))
 
+
+def chain_witness() -> str:
+    """x_0² x_1 + x_1 along (t², t³ - t), where the chain rule holds everywhere."""
+    path = (curve(0, 0, 1), curve(0, -1, 0, 1))
+    found = polynomial_attributions((lambda a, b: 2 * a * b, lambda a, b: a**2 + 1), path)
+    assert sum(found) == 0
+    return f"x0²x1 + x1 along (t², t³ - t): attributions {found[0]} and {found[1]}, F(x) - F(x') = 0"
+
+
 CLAIMS = (
+    Claim(
+        "PATH.completeness",
+        "completeness",
+        ClaimKind.THEOREM,
+        "where the chain rule holds at almost every point of the path, the attributions add up to F(x) - F(x')",
+        ("F∘g is absolutely continuous", "(F∘g)' = Σ_i v_i g_i' almost everywhere, v the gradient used"),
+        "1703.01365 Proposition 1, with its premises; 2103.13533",
+        ATTRIBUTIONS,
+        witness=chain_witness,
+    ),
     Claim(
         "PATH.completeness.piecewise",
         "completeness",

@@ -12,6 +12,7 @@ from ig_props.checking.calling import EPSILON, FLOAT32
 from ig_props.checking.judging import compare, constant, judged
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
+from ig_props.claims.polynomial_paths import attributions, curve
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle
@@ -148,6 +149,16 @@ def saturation_witness() -> str:
     return f"slope at the input and integral for β = 1, 4, 16, 64: {pairs}"
 
 
+def pace_witness() -> str:
+    """h = (t, t²) at the pace t and at the pace 3t² - 2t³."""
+    slow = curve(0, 0, 3, -2)
+    partials = (lambda a, b: 2 * a * b, lambda a, b: a**2)
+    plain = attributions(partials, (curve(0, 1), curve(0, 0, 1)))
+    paced = attributions(partials, (slow, slow**2))
+    assert plain == paced
+    return f"h0²h1 along (t, t²), and along it at the pace 3t² - 2t³: ({plain[0]}, {plain[1]}) both times"
+
+
 CLAIMS = (
     Claim(
         "RSI.completeness", "layers", ClaimKind.THEOREM, "at a cut the layer's attributions add up to S(x) - S(x')",
@@ -180,5 +191,10 @@ CLAIMS = (
     Claim(
         "RSI.path_space", "layers", ClaimKind.COUNTEREXAMPLE, "layer integrals and layer IG differ in general", (),
         "theory.md 5", LAYERS, witness=space_witness,
+    ),
+    Claim(
+        "RSI.reparametrization", "layers", ClaimKind.THEOREM,
+        "walking the path at another pace leaves layer attributions as they are", (), "2205.10900; theory.md 5", LAYERS,
+        witness=pace_witness,
     ),
 )  # fmt: skip

@@ -10,12 +10,13 @@ from importlib import import_module
 from ig_props.attributors.protocol import Kind
 from ig_props.claims.claim import Cases, Claim
 
-FAMILIES = ("completeness", "axioms", "stieltjes", "layers", "cam", "softmax", "baselines", "contracts")
+FAMILIES = ("completeness", "axioms", "uniqueness", "stieltjes", "layers", "cam", "softmax", "baselines", "contracts")
 
 
 EFFORT = {
     "completeness": 0.5,
     "axioms": 0.5,
+    "uniqueness": 0.5,
     "stieltjes": 0.6,
     "layers": 2.0,
     "cam": 2.0,

@@ -15,6 +15,7 @@ from ig_props.checking.judging import agreement, allowance, compare, coordinate,
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
 from ig_props.claims.completeness import SMOOTH
+from ig_props.claims.sum_witnesses import CLAIMS as SUMS
 from ig_props.findings import Outcome
 from ig_props.networks.network import Affine, Network, Node, Product, Relu, Shape
 from ig_props.strategies import networks as nets
@@ -260,4 +261,5 @@ CLAIMS = (
     _witness("RS.trapezoid_central", "the trapezoid sum is ½ Σ f_l (α_{l+1} - α_{l-1}) with clamped ends", central_witness),
     _witness("RS.trapezoid_quadratic", "trapezoidal layer sums are exactly complete for quadratic heads", quadratic_witness),
     _witness("RS.existence", "∫ f dα need not exist when f and α jump together", jump_witness, ClaimKind.COUNTEREXAMPLE),
+    *SUMS,
 )  # fmt: skip

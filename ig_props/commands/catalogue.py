@@ -92,7 +92,7 @@ def _found(name: str) -> Claim:
     raise UsageError(f"there is no claim {name!r}{hint} (ig-props list claims shows them all)")
 
 
-def _said(function: Callable[..., Any] | None) -> str:
+def said(function: Callable[..., Any] | None) -> str:
     """The docstring of a function, or of the function that it guards."""
     seen = 0
     while function is not None and seen < 4:
@@ -170,8 +170,8 @@ def explain(name: str) -> int:
         rows.append(("adapters", ", ".join(makers)))
     if claim.attackable:
         rows.append(("attack", "examples are drawn by Hypothesis; one that refutes the claim is shrunk"))
-        rows += [("judged by", _said(claim.check))] if _said(claim.check) else []
-        rows += [("drawn", _said(claim.cases))] if _said(claim.cases) else []
+        rows += [("judged by", said(claim.check))] if said(claim.check) else []
+        rows += [("drawn", said(claim.cases))] if said(claim.cases) else []
         simplest = _simplest(claim)
         rows += [("for example", simplest)] if simplest else []
     else:
@@ -183,6 +183,10 @@ def explain(name: str) -> int:
         except AssertionError as error:
             failed = True
             rows.append(("witness", f"FAILS: {error}"))
+    from ig_props.commands.proving import told
+
+    proof = told(claim.id)
+    rows += [("proof", proof)] if proof else []
     rows += _kernel_checked(claim.id)
     command = f"\nig-props check {makers[0]} --claims {claim.id}" if claim.attackable and makers else ""
     terminal.show(title, _table(rows, ("bold", "")), Text(command, style="dim"))
