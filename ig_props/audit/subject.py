@@ -119,7 +119,8 @@ class Subject:
 
         model: another one that returns logits, called in its own dtype.
         """
-        base = copy.deepcopy(self.model if model is None else model)
+        # some libraries ask for parameters that require gradients
+        base = copy.deepcopy(self.model if model is None else model).requires_grad_(True)
         dtype = self.inputs.dtype if model is None else _dtype(base)
         layer = self.module(base) if self.method.traits.kind.needs_layer else None
         steps = max(n_steps or self.n_steps, self.method.traits.min_steps)
