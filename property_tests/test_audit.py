@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from torch import Tensor
 
 from ig_props import cli
+from ig_props.attributors.load import available
 from ig_props.audit import run
 from ig_props.audit.section import Bars, Curves, Heat, Mark, Report, Section, common, cosine, percent
 from ig_props.audit.subject import Subject, subject_of
@@ -120,6 +121,7 @@ def test_every_question_is_answered_and_the_numbers_are_right(here: Path) -> Non
     data = audited("nets.py:bypass", "x.npy", "--target", "2", "--n-steps", "16")
     found = data["by_name"]
     assert list(found) == list(run.QUESTIONS)
+    assert {n: s["question"] for n, s in found.items()} == run.TITLES
     assert not any(s["answer"].startswith("Not measured") for s in data["sections"])
     from ig_props.attributors.load import imported
     from ig_props.integration.engine import integrated_gradients
@@ -168,6 +170,18 @@ def test_layer_methods_are_audited_and_exposed(here: Path, method: str) -> None:
     assert "maps" in found
 
 
+@pytest.mark.parametrize(
+    "spec", ["captum:LayerGradCam", "captum:LayerConductance", "torchcam:GradCAM", "pytorch_grad_cam:GradCAM"]
+)
+def test_released_layer_methods_are_audited(here: Path, spec: str) -> None:
+    if next(a for a in available() if a.spec == spec).version is None:
+        pytest.skip(f"the library of {spec} is not installed")
+    found = audited("nets.py:logits", "x.npy", "--method", spec, "--layer", "last")["by_name"]
+    assert not any(s["answer"].startswith("Not measured") for s in found.values()), found
+    assert found["accuracy"]["mark"] == "good"
+    assert found["attack"]["numbers"]["exposed"]
+
+
 def test_a_wrong_method_is_found_out(here: Path) -> None:
     result = invoke("nets.py:logits", "x.npy", "--method", "nets.py:wrong")
     assert result.exit_code == 1
@@ -179,6 +193,7 @@ def test_partial_results_are_kept(here: Path) -> None:
     assert data["by_name"]["steps"]["answer"] == (
         "Not measured: nets.py:raising raised RuntimeError: no other number of steps."
     )
+    assert data["by_name"]["steps"]["question"] == "How many steps does it need?"
     assert data["by_name"]["accuracy"]["mark"] == "good"
     assert data["by_name"]["layers"]["mark"] == "good"
 
@@ -380,7 +395,7 @@ def test_shares_and_likeness() -> None:
     a = np.array([1.0, 0.0, -2.0])
     assert cosine(a, a) == pytest.approx(1.0)
     assert cosine(a, -a) == pytest.approx(-1.0)
-    assert math.isnan(cosine(a, 0 * a))
+    assert (cosine(a, 0 * a), cosine(0 * a, 0 * a)) == (0.0, 1.0)
     assert (common(a, a), common(a, a[::-1])) == (1.0, 0.0)
     section = Section(
         "n", "?", "", Mark.GOOD, numbers={"x": math.inf}, curves=Curves("", "", "", {}), bars=Bars("", "", {})

@@ -30,6 +30,19 @@ QUESTIONS: dict[str, Question] = {
 }
 """In the order in which they are answered; None says that a question does not arise."""
 
+TITLES = {
+    "accuracy": "How wrong are the numbers?",
+    "steps": "How many steps does it need?",
+    "completeness": "Does it add up?",
+    "kinks": "Does the path touch kinks?",
+    "softmax": "Before or after the softmax?",
+    "attack": "Can the explanation be forged?",
+    "baselines": "How much does the baseline change it?",
+    "maps": "What do the heat maps say?",
+    "layers": "Does every layer add up?",
+}
+"""What is asked, for questions that could not be answered."""
+
 
 @dataclass(frozen=True, eq=False)
 class Progress:
@@ -44,11 +57,11 @@ def _answer(name: str, question: Question, subject: Subject) -> Section | None:
     try:
         return question(subject)
     except ForeignError as error:
-        return Section(name, name, f"Not measured: {subject.method.name} raised {error}.", Mark.UNKNOWN)
+        return Section(name, TITLES[name], f"Not measured: {subject.method.name} raised {error}.", Mark.UNKNOWN)
     except torch.OutOfMemoryError:
-        return Section(name, name, "Not measured: there is not enough memory.", Mark.UNKNOWN)
+        return Section(name, TITLES[name], "Not measured: there is not enough memory.", Mark.UNKNOWN)
     except Exception as error:
-        return Section(name, name, f"Not measured: {said(error)}.", Mark.UNKNOWN)
+        return Section(name, TITLES[name], f"Not measured: {said(error)}.", Mark.UNKNOWN)
 
 
 def audit(options: Mapping[str, Any]) -> Iterator[Progress | Report]:

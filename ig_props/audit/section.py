@@ -142,9 +142,11 @@ def percent(part: float, whole: float) -> str:
 
 
 def cosine(a: Array, b: Array) -> float:
-    """Cosine of two arrays of one shape; NaN where one of them is zero."""
+    """Cosine of two arrays of one shape; two that are zero are alike, and nothing is like zero."""
     sizes = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
-    return float((a * b).sum()) / sizes if sizes > 0.0 else math.nan
+    if sizes == 0.0:
+        return float(not a.any() and not b.any())
+    return float((a * b).sum()) / sizes
 
 
 def common(a: Array, b: Array, share: float = 0.1) -> float:

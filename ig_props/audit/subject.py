@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.attributors.load import parse_args
-from ig_props.attributors.protocol import Attributor, Call, CannotRun, Kind
+from ig_props.attributors.protocol import Attributor, Call, CannotRun
+from ig_props.audit.layer_choice import Layer, chosen_layer, layers_of
 from ig_props.audit.methods import method_of
 from ig_props.audit.opening import Array, RowByRow, open_array, open_model
 from ig_props.checking.calling import describe, invoke, seed_everything, sheltered
@@ -22,7 +23,7 @@ from ig_props.integration.attribution import Attribution
 from ig_props.integration.engine import integrated_gradients
 from ig_props.methods import baselines
 from ig_props.methods.scores import SCORES, Scored, score_of
-from ig_props.model_check.given import DTYPES, check_layer, said
+from ig_props.model_check.given import DTYPES, said
 from ig_props.running.request import UsageError
 
 NEAR_ONE = 1e-4
@@ -56,20 +57,6 @@ class Logs(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         p: Tensor = self.model(x)
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A module that was seen in a forward pass of one sample: how often, and the shape of its output, if it is a tensor."""
-
-    name: str
-    calls: int
-    shape: tuple[int, ...] | None
-    leaf: bool
-
-    @property
-    def usable(self) -> bool:
-        return self.calls == 1 and self.shape is not None and len(self.shape) > 1 and self.shape[0] == 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +106,8 @@ class Subject:
 
         model: another one that returns logits, called in its own dtype.
         """
-        base = copy.deepcopy(self.model if model is None else model)
+        # some libraries ask for parameters that require gradients
+        base = copy.deepcopy(self.model if model is None else model).requires_grad_(True)
         dtype = self.inputs.dtype if model is None else _dtype(base)
         layer = self.module(base) if self.method.traits.kind.needs_layer else None
         steps = max(n_steps or self.n_steps, self.method.traits.min_steps)
@@ -205,56 +193,6 @@ def _finite(model: nn.Module, name: str) -> None:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             count = int((~torch.isfinite(tensor)).sum())
             raise CannotRun(f"MODEL {name}: {what} holds {count} numbers that are not finite")
-
-
-def layers_of(model: nn.Module, x: Tensor) -> tuple[Layer, ...]:
-    """Every module in the order in which it answers a forward pass; those that do not are left out."""
-    seen: dict[str, list[Any]] = {}
-
-    def keep(name: str) -> Any:
-        return lambda module, args, output: seen.setdefault(name, []).append(
-            tuple(output.shape) if isinstance(output, Tensor) else None
-        )
-
-    modules = {n: m for n, m in model.named_modules() if n}
-    handles = [m.register_forward_hook(keep(n)) for n, m in modules.items()]
-    try:
-        with torch.no_grad(), sheltered():
-            model(x.clone())
-    finally:
-        for handle in handles:
-            handle.remove()
-    return tuple(
-        Layer(n, len(shapes), shapes[0], not any(True for _ in modules[n].children())) for n, shapes in seen.items()
-    )
-
-
-def _layer(asked: str | None, model: nn.Module, layers: tuple[Layer, ...], kind: Kind) -> str | None:
-    """The layer that was asked for, or the last one with a map of more than one pixel; UsageError in a sentence."""
-    maps = [
-        k.name for k in layers if k.usable and k.leaf and k.shape and len(k.shape) == 4 and k.shape[2] * k.shape[3] > 1
-    ]
-    if asked is None:
-        if kind.needs_layer and not maps:
-            raise UsageError("--layer is needed: no layer of the model returns a map [N, C, H, W]")
-        return maps[-1] if maps else None
-    check_layer(model, asked)
-    found = {k.name: k for k in layers}.get(asked)
-    if found is None:
-        raise UsageError(
-            f"--layer {asked} is not called in a forward pass; called are {', '.join(k.name for k in layers[:12])}"
-        )
-    if found.calls > 1:
-        raise UsageError(
-            f"--layer {asked} is called {found.calls} times in one forward pass; a layer that is called once is needed"
-        )
-    if found.shape is None:
-        raise UsageError(f"--layer {asked} returns no single tensor; a layer that returns one is needed")
-    if kind.is_map and len(found.shape) != 4:
-        raise UsageError(
-            f"--layer {asked} returns {list(found.shape)}; {kind} needs [N, C, H, W], as {', '.join(maps[-4:])} return"
-        )
-    return asked
 
 
 def _row(values: Array, model: nn.Module, dtype: torch.dtype, sample: int, notes: list[tuple[str, str]]) -> Tensor:
@@ -396,7 +334,7 @@ def prepared(
     if options["score"] != "logit" and first.shape[1] == 1:
         raise UsageError(f"--score {options['score']} needs a model with at least two classes; this one has one score")
     layers = layers_of(inner, x)
-    layer = _layer(options["layer"], inner, layers, method.traits.kind)
+    layer = chosen_layer(options["layer"], inner, layers, method.traits.kind)
     if layer is not None and options["layer"] is None and method.traits.kind.needs_layer:
         notes.append(("layer", f"{layer}, the last one with a map, since none was named"))
     return Subject(

@@ -54,7 +54,8 @@ class FromLayer(nn.Module):
 
 def _told(found: Attribution) -> str:
     if found.exact:
-        return f"{found.rule} in float64, {found.n_steps} pieces, exact up to rounding"
+        count = f", {found.n_steps} pieces" if found.n_steps > 1 else ""
+        return f"{found.rule} in float64{count}, exact up to rounding"
     return f"{found.rule} in float64 with {found.n_steps} steps, error about {float(found.error[0]):.1g}"
 
 
