@@ -47,7 +47,7 @@ class Library:
 
 
 LIBRARIES: dict[str, Library] = {
-    "ig_props": Library("ig_props", "ig-props", "test", "ours", {
+    "ig_props": Library("ig_props", "ig-props", "", "ours", {
         "integrated_gradients": Known(Kind.IG, "our engine to rtol=1e-6, or by method=… with n_steps"),
         "layer_integral": Known(Kind.LAYER_INTEGRAL, "our layer integral to rtol=1e-6, or by method=… with n_steps"),
         "grad_cam": Known(Kind.GRAD_CAM, "our Grad-CAM", ("raw", "normalized")),
