@@ -135,6 +135,7 @@ CLAIMS = (
     _claim(
         "SECANT.exact_single_kink", "where at most one unit changes sign in a cell, the secant rule is exact there",
         kink_witness, "the network is piecewise linear and the cell straight",
+        "every unit behind keeps its side, and is off its kink at one end of the cell at least",
     ),
     _claim(
         "RS.spectral", "fᵀWDα is exact as far as the rule is, for polynomials that the nodes determine", spectral_witness,
