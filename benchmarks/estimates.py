@@ -58,7 +58,7 @@ SETTINGS: dict[str, tuple[tuple[type[nn.Module], ...], bool, Sum]] = {
     "secant, pieces": (KINKED, True, lambda job, rtol: search.piecewise(job, search.asked(rtol, None), rtol)),
     "midpoint": (KINKED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "midpoint, smooth": (CURVED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
-    "clenshaw-curtis": (CURVED, False, lambda job, rtol: search.smooth(job, search.asked(rtol, None))),
+    "clenshaw-curtis": (CURVED, False, lambda job, rtol: search.smooth(job, search.asked(rtol, None))[0]),
 }
 
 

@@ -302,7 +302,7 @@ def test_what_cannot_be_traced_is_sampled_and_said() -> None:
     found = integrated_gradients(Branches(), torch.tensor([[1.0, 2.0]], dtype=torch.float64), target=1)
     torch.testing.assert_close(found.values, torch.tensor([[1.0, 4.0]], dtype=torch.float64))
     assert "cannot be traced" in found.structure
-    assert found.rule == "midpoint"
+    assert found.rule == "clenshaw-curtis"
 
 
 def test_an_error_of_the_model_comes_through_a_trace_and_a_refusal_does_not() -> None:
@@ -317,9 +317,53 @@ def test_an_error_of_the_model_comes_through_a_trace_and_a_refusal_does_not() ->
             return torch.tanh(x)
 
     x = torch.ones(1, 1, dtype=torch.float64)
-    assert integrated_gradients(Picky(TypeError("a tensor is needed")), x).rule == "midpoint"
+    assert integrated_gradients(Picky(TypeError("a tensor is needed")), x).rule == "clenshaw-curtis"
     with pytest.raises(RuntimeError, match="no more"):
         integrated_gradients(Picky(RuntimeError("no more")), x)
+
+
+class Steep(nn.Module):
+    """All of its change happens in a small part of the path."""
+
+    def __init__(self, slope: float, traced: bool) -> None:
+        super().__init__()
+        self.slope, self.traced = slope, traced
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.tanh(self.slope * (x.sum(1, keepdim=True) - 0.3712))
+        return found if self.traced or float(x.sum()) == float(x.sum()) else x
+
+
+@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.parametrize("slope", [30.0, 100.0, 300.0, 1000.0])
+def test_what_completeness_proves_wrong_is_not_estimated_right(slope: float, traced: bool) -> None:
+    """The nodes miss the step, so that sums change by nothing; the difference of scores tells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = integrated_gradients(Steep(slope, traced), torch.ones(1, 6, dtype=torch.float64))
+    truth = (math.tanh(slope * (6 - 0.3712)) - math.tanh(-slope * 0.3712)) / 6
+    assert isinstance(found.values, Tensor)
+    assert float((found.values - truth).abs().max()) <= float(found.error.max())
+
+
+def test_an_error_that_is_not_reached_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match="is not reached: midpoint with n_steps"):
+        integrated_gradients(Steep(1e5, False), torch.ones(1, 6, dtype=torch.float64), rtol=1e-6)
+
+
+def test_a_score_without_a_gradient_is_refused() -> None:
+    class Detached(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.detach().sum(1, keepdim=True)
+
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.ones(x.shape[0], 1, dtype=x.dtype)
+
+    x = torch.ones(1, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match="has no gradient"):
+        integrated_gradients(Detached(), x)
+    assert torch.equal(integrated_gradients(Constant(), x).values, 0 * x)  # type: ignore[arg-type]
 
 
 def test_several_inputs_and_float32() -> None:

@@ -27,6 +27,12 @@ TITLES = {
 }
 
 
+def _begun(text: str) -> str:
+    """A sentence's beginning in capitals, where it is a word and not a symbol."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if len(first) > 1 and first.isalpha() else text
+
+
 def _text(words: str) -> str:
     """Plain words in MyST: signs that mean something there stand for themselves."""
     for sign in "\\*_[]<>${}":
@@ -44,7 +50,7 @@ def _badges(k: Known) -> str:
 
 def _statement(part: Part) -> list[str]:
     words, theorem = part
-    lines = [f"*{_text(words[0].upper() + words[1:])}.*\n", _formula(theorem.statement.latex())]
+    lines = [f"*{_text(_begun(words))}.*\n", _formula(theorem.statement.latex())]
     found = premises(theorem)
     if found:
         return [*lines, "Premises:\n", *(f"- ${p.latex()}$" for p in found), ""]
@@ -86,7 +92,7 @@ def _title(k: Known) -> str:
 def page(k: Known, everything: dict[str, Known]) -> str:
     """The page of a claim."""
     lines = [f"# {k.id}\n", f"{_title(k)} · {TITLES.get(k.family, k.family)}\n", _badges(k) + "\n"]
-    lines.append(f"**{_text(k.statement[0].upper() + k.statement[1:].rstrip('.'))}.**\n")
+    lines.append(f"**{_text(_begun(k.statement.rstrip('.')))}.**\n")
     d = k.proved.derivation if k.proved else None
     if d and d.words and k.claim is not None:
         lines.append(_text(d.words) + "\n")
@@ -118,7 +124,7 @@ def _proved(k: Known) -> list[str]:
     lines.append("## Proof, step by step\n")
     for part in k.proved.parts:
         if len(k.proved.parts) > 1:
-            lines.append(f"### {_text(part[0][0].upper() + part[0][1:])}\n")
+            lines.append(f"### {_text(_begun(part[0]))}\n")
         lines += _proof(part, first)
         first += len(ordered(part[1]))
     return lines

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ig_props.methods.scores import Score, chosen
+from ig_props.methods.scores import Score, chosen, score_of
 
 Tensors = tuple[Tensor, ...]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -102,6 +102,7 @@ def segments(
     score: Score = chosen,
 ) -> Segments:
     """Checked arguments; TypeError or ValueError in one sentence that names what does not fit."""
+    score = score_of(score)
     ends = tuple(x.detach() for x in as_tuple(inputs, "inputs"))
     for x in ends:
         if not x.is_floating_point():

@@ -36,7 +36,7 @@ class Attribution:
         how = (
             "exact up to rounding"
             if self.exact
-            else f"error at most about {worst:.2g}"
+            else f"estimated error {worst:.2g}"
             if worst == worst
             else "error not estimated"
         )

@@ -17,7 +17,7 @@ from ig_props.integration.attribution import Attribution
 from ig_props.integration.prefix import Pulled, pulled
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, structure_of
-from ig_props.methods.scores import Score, chosen, log_probability, probability
+from ig_props.methods.scores import Score, chosen, every_log_odds, log_odds, log_probability, probability
 
 ELEMENTS = 2**20
 """Numbers that one chunk of points may make in the model, so that they stay in a processor's cache."""
@@ -33,7 +33,11 @@ def largest(parts: Tensors) -> Tensor:
     return found.double().amax(0)
 
 
-LASTS: dict[Score, Callable[[Tensor, int], Tensor]] = {probability: torch.softmax, log_probability: F.log_softmax}
+LASTS: dict[Score, Callable[[Tensor, int], Tensor]] = {
+    probability: torch.softmax,
+    log_probability: F.log_softmax,
+    log_odds: every_log_odds,
+}
 
 
 def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
@@ -52,7 +56,7 @@ def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
 def job_of(model: nn.Module, asked: Segments, internal_batch_size: int | None = None, many: bool = False) -> Job:
     """A request with what the model is found to be; a trace that answers otherwise than the model is not followed."""
     with torch.no_grad():
-        gain = _gain(asked, internal_batch_size)
+        gain, noise = _gain(asked, internal_batch_size)
         structure, inner = _traced(model, asked)
         few = slice(0, 2)
         units, wrong = _run(
@@ -61,12 +65,14 @@ def job_of(model: nn.Module, asked: Segments, internal_batch_size: int | None = 
     if wrong:
         structure, inner = Structure(Family.UNKNOWN, wrong), asked
     budget = _budget(asked, units, internal_batch_size)
-    return Job(inner, structure, units, gain, budget, many, LASTS.get(asked.score))
+    return Job(inner, structure, units, gain, noise, budget, many, LASTS.get(asked.score))
 
 
-def _gain(asked: Segments, internal_batch_size: int | None) -> Tensor:
-    """F(x) - F(x') of every sample."""
+def _gain(asked: Segments, internal_batch_size: int | None) -> tuple[Tensor, Tensor]:
+    """F(x) - F(x') of every sample, and what rounding may make of it."""
     gain = torch.zeros(asked.count, dtype=torch.float64, device=asked.ends[0].device)
+
+    size = torch.zeros_like(gain)
 
     def step(start: int, stop: int) -> None:
         samples = torch.arange(start, stop, device=gain.device)
@@ -74,9 +80,10 @@ def _gain(asked: Segments, internal_batch_size: int | None) -> Tensor:
             asked.scores(tuple(p[start:stop] for p in parts), samples) for parts in (asked.ends, asked.starts)
         )
         gain[start:stop] = ends.double() - starts.double()
+        size[start:stop] = torch.maximum(ends.abs(), starts.abs()).double()
 
     sums.Budget(internal_batch_size or asked.count).spread(asked.count, step)
-    return gain
+    return gain, OPERATIONS * torch.finfo(asked.ends[0].dtype).eps * size
 
 
 def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str]:
@@ -130,12 +137,14 @@ class _Counter(SecantModel):
 
 @dataclass(eq=False)
 class Job:
-    """gain: F(x) - F(x') of every sample [N]; units: the model's units with kinks; many: whether inputs is a tuple."""
+    """gain: F(x) - F(x') of every sample [N]; noise: what rounding may make of that; units: the model's units with kinks;
+    many: whether inputs is a tuple; last: what a score does to the output, class by class, before the target's is taken."""
 
     segments: Segments
     structure: Structure
     units: int
     gain: Tensor
+    noise: Tensor
     budget: sums.Budget
     many: bool
     last: Callable[[Tensor, int], Tensor] | None = None
@@ -173,6 +182,13 @@ class Job:
         """An error that rounding may make in any case [N]."""
         return OPERATIONS / 8 * self.eps * self.weighed(means)
 
+    def missing(self, means: Tensors) -> Tensor:
+        """What the attributions lack of the difference of scores, beyond rounding [N]: some of them are wrong by a share of
+        it, whatever else is known."""
+        pairs = zip(self.segments.differences, means, strict=True)
+        total = sum((d.double() * m).flatten(1).sum(1) for d, m in pairs)
+        return ((total - self.gain).abs() - self.noise - self.floor(means)).clamp(min=0.0)
+
     def rounding(self, sizes: Tensors) -> Tensor:
         """What rounding makes of sums whose terms' absolute values add up to `sizes`, before the affine part [N]."""
         source = torch.Generator().manual_seed(0)
@@ -187,6 +203,8 @@ class Job:
 
     def finished(self, means: Tensors, error: Tensor, rule: str, n_steps: int, exact: bool = False) -> Attribution:
         """The result; ValueError names a point of the path where the gradient is not finite."""
+        self._look_for_gradients(means)
+        error = torch.fmax(error, self.missing(means))
         values = tuple((d * m).to(d.dtype) for d, m in zip(self.segments.differences, means, strict=True))
         for n, sample in enumerate(largest(means).tolist()):
             if not math.isfinite(sample):
@@ -197,6 +215,19 @@ class Job:
             values if self.many else values[0], error, residual, self.budget.evaluations, rule, n_steps, exact,
             f"{self.structure.family}: {self.structure.reason}", str(x.dtype).removeprefix("torch."), str(x.device),
         )  # fmt: skip
+
+    def _look_for_gradients(self, means: Tensors) -> None:
+        """ValueError where a score that changes has no gradient at all."""
+        if bool((largest(means) > 0).any()) or not bool((self.gain.abs() > self.noise).any()):
+            return
+        with torch.enable_grad():
+            rows = tuple(x[:1].detach().clone().requires_grad_(True) for x in self.segments.ends)
+            score = self.segments.scores(rows, torch.zeros(1, dtype=torch.long, device=self.gain.device))
+        if not score.requires_grad:
+            raise ValueError(
+                "the score changes from baselines to inputs, but has no gradient: something between is detached or is "
+                "not computed by torch"
+            )
 
     def _where(self, sample: int) -> str:
         t = torch.linspace(0.0, 1.0, 65, dtype=torch.float64, device=self.segments.ends[0].device)

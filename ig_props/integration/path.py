@@ -84,7 +84,7 @@ def integrate(
         return _to_tolerance(job, path, search.asked(rtol, atol))
     rule = method or "midpoint"
     steps = n_steps or (17 if rule == "spectral" else 50)
-    total = _sum(job, path, rule, steps)
+    total, _ = _sum(job, path, rule, steps)
     return _finished(job, total, torch.full_like(job.gain, torch.nan), rule, steps)
 
 
@@ -117,10 +117,13 @@ def _gradients(segments_: Segments, points: Tensor) -> Tensor:
     return found[0].view(points.shape)
 
 
-def _sum(job: Job, path: Curve, rule: str, n: int) -> Tensor:
-    """Σ over n cells, or over n Clenshaw-Curtis nodes in the spectral form `RS.spectral`."""
+def _sum(job: Job, path: Curve, rule: str, n: int) -> tuple[Tensor, Tensor]:
+    """Σ over n cells, or over n Clenshaw-Curtis nodes in the spectral form `RS.spectral`; and for cells the root of
+    Σ (Δf Δα)² of every coordinate, what kinks in them may make."""
     device, inner = job.segments.ends[0].device, job.segments
     total = torch.zeros(inner.ends[0].shape, dtype=torch.float64, device=device)
+    squares = torch.zeros_like(total)
+    last: list[Tensor] = []
     if rule == "spectral":
         nodes, weights = (v.to(device) for v in sums.clenshaw_curtis(n - 1))
         points = _points(job, path, nodes)
@@ -142,11 +145,15 @@ def _sum(job: Job, path: Curve, rule: str, n: int) -> Tensor:
                 ends = _gradients(inner, _points(job, path, edges[start : stop + 1]))
                 slopes = (ends[1:] + ends[:-1]) / 2
             total.add_((slopes * walked).sum(0, dtype=torch.float64))
+            before = torch.cat([*last, slopes[:-1]]) if last else slopes[:-1]
+            after = slopes if last else slopes[1:]
+            squares.add_(((after - before) * walked[-len(after) :]).double().square().sum(0))
+            last[:] = [slopes[-1:]]
 
         cells = n
     sums.Budget(max(1, job.budget.rows // inner.count)).spread(cells, add)
     job.budget.evaluations += (n + (rule == "trapezoid")) * inner.count
-    return total
+    return total, squares.sqrt()
 
 
 def _finished(job: Job, total: Tensor, error: Tensor, rule: str, n: int) -> Attribution:
@@ -165,11 +172,13 @@ def _to_tolerance(job: Job, path: Curve, tolerance: search.Tolerance) -> Attribu
     smooth = job.structure.family in (Family.SMOOTH, Family.AFFINE)
     for rule, first, most in (("spectral", 8, MOST_NODES), ("midpoint", 16, MOST_CELLS))[0 if smooth else 1 :]:
         extra, n = int(rule == "spectral"), first
-        before = _sum(job, path, rule, n + extra)
+        before, _ = _sum(job, path, rule, n + extra)
         while n < most:
             n *= 2
-            total = _sum(job, path, rule, n + extra)
-            error = largest((total - before,)) + job.rounded(total) / 8
+            total, jumps = _sum(job, path, rule, n + extra)
+            missing = ((total.flatten(1).sum(1) - job.gain).abs() - job.noise).clamp(min=0.0)
+            change = torch.maximum(largest((total - before,)), search.JUMPS * largest((jumps,)))
+            error = torch.maximum(change, missing) + job.rounded(total) / 8
             enough = bool((error <= tolerance(largest((total,)))).all())
             if enough or (rule == "midpoint" and n >= most):
                 return _finished(job, total, error, rule, n + extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -12,7 +13,7 @@ from ig_props.integration import sums
 from ig_props.integration.arguments import Tensors
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import Pieces, TooManyPieces, pieces
-from ig_props.integration.job import Job
+from ig_props.integration.job import OPERATIONS, Job, largest
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure
 from ig_props.quadrature import gauss_legendre
@@ -23,10 +24,11 @@ KINKS_PER_UNIT = 0.55
 """A generic segment crosses about half the kinks there are."""
 MOST_CELLS = 2**13
 MOST_NODES = 256
+FEW_NODES = 128
 MOST_PIECES = 50_000
 """Pieces of one sample beyond which they are not looked for."""
 SECANT_ORDER = 1.5
-GAUSS_PER_PIECE = (1, 2, 4, 8)
+GAUSS_PER_PIECE = (1, 2, 4, 8, 16, 32)
 JUMPS = 1.25
 SIGNS = 6
 DEVIATIONS = 6.0
@@ -46,8 +48,9 @@ def asked(rtol: float | None, atol: float | None) -> Tolerance:
 def _settled(job: Job, means: Tensors, change: Tensor, tolerance: Tolerance) -> tuple[Tensor, bool]:
     """The estimate for a sum that changed so much, and whether it is small enough or rounding all that is left."""
     floor = job.floor(means)
-    error = change + floor
-    return error, bool(((error <= tolerance(job.weighed(means))) | (change <= floor)).all())
+    found = torch.maximum(change, job.missing(means))
+    error = found + floor
+    return error, bool(((error <= tolerance(job.weighed(means))) | (found <= floor)).all())
 
 
 class TooFewKinks(Exception):
@@ -138,24 +141,46 @@ def bent(job: Job, tolerance: Tolerance) -> Attribution:
         sum_, sizes = sums.pieces_sum(job.inner.segments, found, job.budget, nodes, weights)
         means = job.inner.back(sum_)
         if before is not None:
-            error = job.change(means, before) + job.rounding(sizes)
-            if n == GAUSS_PER_PIECE[-1] or bool((error <= tolerance(job.weighed(means))).all()):
+            rounding = job.rounding(sizes)
+            change = torch.maximum(job.change(means, before), job.missing(means))
+            error, allowed = change + rounding, tolerance(job.weighed(means))
+            if n == GAUSS_PER_PIECE[-1] or bool(((error <= allowed) | (change <= rounding)).all()):
                 return job.finished(means, error, "gauss-legendre on pieces", found.most * n)
         before = means
     raise AssertionError("the last rule ends above")
 
 
-def smooth(job: Job, tolerance: Tolerance) -> Attribution:
-    """Nested Clenshaw-Curtis rules."""
+def smooth(job: Job, tolerance: Tolerance) -> tuple[Attribution, bool]:
+    """Nested Clenshaw-Curtis rules, and whether the last one is close enough."""
     before: Tensors | None = None
     for nodes, inner in sums.nested(job.inner.segments, job.budget, MOST_NODES):
         means = job.inner.back(inner)
         if before is not None:
             error, enough = _settled(job, means, job.change(means, before), tolerance)
             if enough or 2 * nodes > MOST_NODES + 2:
-                return job.finished(means, error, "clenshaw-curtis", nodes)
+                return job.finished(means, error, "clenshaw-curtis", nodes), enough
         before = means
     raise AssertionError("nested rules end above")
+
+
+def settling(job: Job, tolerance: Tolerance) -> Attribution | None:
+    """Clenshaw-Curtis sums of a model of which nothing is known, where they settle as those of smooth models do: every
+    doubling changes them by an eighth or less of what the one before did. The estimate is that eighth. None elsewhere."""
+    known: list[Tensors] = []
+    changes: list[Tensor] = []
+    for nodes, inner in sums.nested(job.inner.segments, job.budget, FEW_NODES):
+        known.append(job.inner.back(inner))
+        if len(known) > 1:
+            changes.append(torch.maximum(job.change(known[-1], known[-2]), job.missing(known[-1])))
+        if len(changes) > 2:
+            floor = job.floor(known[-1])
+            shrinks = all(
+                bool(((b <= a / 8) | (b <= floor)).all()) for a, b in zip(changes[-3:-1], changes[-2:], strict=True)
+            )
+            error, enough = _settled(job, known[-1], torch.maximum(changes[-1], changes[-2] / 8), tolerance)
+            if shrinks and enough:
+                return job.finished(known[-1], error, "clenshaw-curtis", nodes)
+    return None
 
 
 def sampled(job: Job, tolerance: Tolerance) -> Attribution:
@@ -180,14 +205,35 @@ def sampled(job: Job, tolerance: Tolerance) -> Attribution:
 
 
 def to_tolerance(job: Job, rtol: float | None, atol: float | None) -> Attribution:
-    """The cheapest kind of sum for what the model is, refined until its estimate is small enough."""
-    tolerance, structure = asked(rtol, atol), job.structure
+    """The cheapest kind of sum for what the model is, refined until its estimate is small enough; a warning says where
+    that was not reached."""
+    tolerance = asked(rtol, atol)
+    found = _refined(job, tolerance, rtol, atol)
+    parts = found.values if isinstance(found.values, tuple) else (found.values,)
+    size = largest(parts)
+    lacking = (found.error - tolerance(size)).clamp(min=0) > OPERATIONS * job.eps * size
+    if not found.exact and bool(lacking.any()):
+        worst = float((found.error / size.clamp(min=1e-300)).max())
+        warnings.warn(
+            f"the error that was asked for is not reached: {found.rule} with n_steps {found.n_steps} leaves an estimated "
+            f"error of {float(found.error.max()):.2g}, {worst:.2g} of a sample's largest attribution",
+            stacklevel=4,
+        )
+    return found
+
+
+def _refined(job: Job, tolerance: Tolerance, rtol: float | None, atol: float | None) -> Attribution:
+    structure = job.structure
     if structure.family is Family.AFFINE:
         return exact(job)
     if structure.family is Family.PIECEWISE:
         return piecewise(job, tolerance, rtol or (RTOL if atol is None else 1e-4))
     if structure.family is Family.SMOOTH:
-        return smooth(job, tolerance)
+        found, enough = smooth(job, tolerance)
+        if enough:
+            return found
+        other = sampled(job, tolerance)
+        return found if float(found.error.max()) <= float(other.error.max()) else other
     if structure.piecewise_first and KINKS_PER_UNIT * job.units <= MOST_PIECES:
         try:
             return bent(job, tolerance)
@@ -195,7 +241,7 @@ def to_tolerance(job: Job, rtol: float | None, atol: float | None) -> Attributio
             pass
     if has_secant(structure):
         return secant(job, tolerance)[0]
-    return sampled(job, tolerance)
+    return settling(job, tolerance) or sampled(job, tolerance)
 
 
 def has_secant(structure: Structure) -> bool:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from ig_props.methods.scores import every_log_odds
+
 
 class Family(StrEnum):
     AFFINE = "affine"
@@ -49,7 +51,8 @@ SUMS = (operator.add, operator.iadd, operator.sub, operator.isub, torch.add, tor
 PRODUCTS = (operator.mul, operator.imul, torch.mul)
 SMOOTH_FUNCTIONS = (
     torch.tanh, F.tanh, torch.sigmoid, F.sigmoid, F.softplus, F.gelu, F.silu, torch.softmax, F.softmax,
-    F.log_softmax, torch.exp, torch.sin, torch.cos, F.layer_norm, F.group_norm, torch.matmul, torch.bmm, torch.square,
+    F.log_softmax, every_log_odds, torch.exp, torch.sin, torch.cos,
+    F.layer_norm, F.group_norm, torch.matmul, torch.bmm, torch.square,
 )  # fmt: skip
 LINEAR_METHODS = {
     "view", "reshape", "flatten", "permute", "transpose", "contiguous", "squeeze", "unsqueeze", "mean", "sum", "size",

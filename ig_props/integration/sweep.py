@@ -21,6 +21,9 @@ from ig_props.integration.structure import Structure
 @contextmanager
 def _outputs(layers: Sequence[nn.Module]) -> Iterator[list[Tensor | None]]:
     """What each layer puts out in the next forward pass, one tensor each; the hooks are gone afterwards."""
+    for layer in layers:
+        if not isinstance(layer, nn.Module):
+            raise TypeError(f"layer must be a module of the model, given {type(layer).__name__}")
     seen: list[Tensor | None] = [None] * len(layers)
 
     def keep(k: int) -> Callable[..., Tensor]:

@@ -43,6 +43,14 @@ def log_odds(scores: Tensor, target: int | Tensor | None) -> Tensor:
     return own - others.logsumexp(1)
 
 
+def every_log_odds(scores: Tensor, dim: int) -> Tensor:
+    """The log-odds of every class along a dimension."""
+    last = scores.movedim(dim, -1)
+    own = torch.eye(last.shape[-1], dtype=torch.bool, device=scores.device)
+    others = last[..., None, :].masked_fill(own, -torch.inf).logsumexp(-1)
+    return (last - others).movedim(-1, dim)
+
+
 def _classes(scores: Tensor) -> Tensor:
     if scores.dim() != 2 or scores.shape[1] < 2:
         raise ValueError(f"probabilities need scores of at least two classes [N, C], given {list(scores.shape)}")
