@@ -81,7 +81,7 @@ def _checked(step: Theorem, whole: Theorem) -> str:
         return "Checked: " + "; ".join(step.checks)
     stays = any(p.statement == step.statement for p in whole.premises)
     return "Not proved: a premise of the theorem" if stays else (
-        "Assumed for now; a later step discharges it or takes it over an interval"
+        "Not proved: an assumption, which later steps use, discharge or take over an interval"
     )  # fmt: skip
 
 

@@ -210,7 +210,7 @@ CLAIMS = (
         ClaimKind.THEOREM,
         "completeness holds with any value of the derivative at a kink, also where the path runs inside a tie",
         ("F is a program of affine, smooth and piecewise-affine nodes", "the path is absolutely continuous"),
-        "theory.md 1; coq-study IG5",
+        "theory.md 1",
         frozenset({Kind.IG}),
         tied_cases,
         judged(residual),

@@ -206,8 +206,8 @@ def _without_noise(values: Tensor) -> Tensor:
     """Zero where rounding may have made the sign, as at the points where a kink was found before."""
     if not values.numel():
         return values
-    noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max()
-    return torch.where(values.abs() <= noise, torch.zeros_like(values), values)
+    largest = float(torch.linalg.vector_norm(values, float("inf")))
+    return F.hardshrink(values, NOISE * torch.finfo(values.dtype).eps * largest)
 
 
 def _fractions(rows: Tensor, before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -244,7 +244,7 @@ def _between(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def pieces(
-    structure: Structure, starts: tuple[Tensor, ...], ends: tuple[Tensor, ...], limit: int, elements: int = 2**21
+    structure: Structure, starts: tuple[Tensor, ...], ends: tuple[Tensor, ...], limit: int, elements: int = 2**22
 ) -> Pieces:
     """All pieces of the segments from starts to ends, [N, …] each; TooManyPieces when there are more than `limit`.
 

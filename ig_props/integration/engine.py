@@ -54,7 +54,7 @@ def by_name(job: Job, method: str, n_steps: int) -> Attribution:
     # both ends are looked at too, for what happens before the first node and behind the last one
     zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
     nodes, weights = torch.cat([zero, nodes, one]).to(device), torch.cat([0 * zero, weights, 0 * one]).to(device)
-    (means,), variation = sums.rule_sums(job.segments, nodes, weights[None], job.budget)
+    (means,), variation = sums.rule_sums(job.segments, nodes, weights[None], job.budget, 1.0)
     return job.finished(means, share * job.weighed(variation) + job.floor(means), method, n_steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -60,10 +61,10 @@ def gradients(segments: Segments, rows: Tensors, samples: Tensor | int, weights:
 
 
 def rule_sums(
-    segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget, power: float = 1.0
+    segments: Segments, nodes: Tensor, weights: Tensor, budget: Budget, power: float = 0.0
 ) -> tuple[list[Tensors], Tensors]:
     """Σ_l w_l ∇F for weights [R, K] of R rules at ascending nodes [K] common to all samples, and Σ_l |∇F(t_{l+1}) - ∇F(t_l)|^p
-    for a power p."""
+    for a power p above 0."""
     totals, variations, count = [zeros(segments) for _ in weights], zeros(segments), segments.count
     last: list[Tensor] = []
 
@@ -71,8 +72,9 @@ def rule_sums(
         found = gradients(segments, segments.points(nodes[start:stop]), stop - start)
         for part, (variation, g) in enumerate(zip(variations, found, strict=True)):
             g = g.view(stop - start, count, *g.shape[1:])
-            steps = (torch.cat([last[part], g]) if last else g).diff(dim=0).abs().to(torch.float64)
-            variation += (steps if power == 1.0 else steps**power).sum(0)
+            if power:
+                steps = (torch.cat([last[part], g]) if last else g).diff(dim=0).abs().to(torch.float64)
+                variation += (steps if power == 1.0 else steps**power).sum(0)
             sums = torch.tensordot(weights[:, start:stop], g.to(torch.float64), dims=([1], [0]))
             for total, added in zip(totals, sums, strict=True):
                 total[part].add_(added)
@@ -175,13 +177,14 @@ def pieces_sum(
             found = gradients(segments, segments.at(samples, first + node * widths), samples, weight * widths)
             for total, size, g in zip(totals, sizes, found, strict=True):
                 total.index_add_(0, samples, g.to(torch.float64))
-                size.index_add_(0, samples, g.abs().to(torch.float64))
+                size.index_add_(0, samples, g.abs_().to(torch.float64))
 
     budget.spread(len(pieces.sample), step)
     budget.evaluations += len(pieces.sample) * len(nodes)
     return totals, sizes
 
 
+@cache
 def clenshaw_curtis(n: int) -> tuple[Tensor, Tensor]:
     """n + 1 nodes and weights on [0, 1] in ascending order, n even; exact to degree n + 1, nested in 2n."""
     angles = [math.pi * j / n for j in range(n + 1)]
