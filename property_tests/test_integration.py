@@ -18,7 +18,6 @@ from ig_props.campaign import check
 from ig_props.claims.case import Case
 from ig_props.findings import Verdict
 from ig_props.integration.engine import integrated_gradients
-from ig_props.integration.layers import layer_integral
 from ig_props.integration.structure import Family, structure_of
 from ig_props.integration.sums import clenshaw_curtis
 from ig_props.methods.scores import log_probability, probability
@@ -238,64 +237,6 @@ def test_a_score_of_ones_own_is_never_taken_for_exact() -> None:
     assert isinstance(found.values, Tensor)
     assert isinstance(fine.values, Tensor)
     assert bool(((found.values - fine.values).abs().amax(1) <= found.error + fine.error).all())
-
-
-class Greedy(nn.Sequential):
-    """A model that has no memory for more than a few points."""
-
-    def __init__(self, most: int) -> None:
-        torch.manual_seed(0)
-        super().__init__(nn.Linear(3, 4), nn.Softplus(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
-        self.double()
-        self.most, self.rows = most, 0
-        self[2].register_forward_pre_hook(self.look)
-
-    def look(self, module: nn.Module, args: tuple[Tensor]) -> None:
-        if args[0].shape[0] > self.most:
-            raise torch.OutOfMemoryError("no memory")
-        self.rows = max(self.rows, args[0].shape[0])
-
-
-@pytest.mark.parametrize("method", ["midpoint", "clenshaw-curtis", "secant"])
-def test_chunks_are_halved_where_memory_is_short(method: str) -> None:
-    model, plenty, x = Greedy(5), Greedy(10**6), torch.randn(2, 3, dtype=torch.float64)
-    steps = 41 if method == "clenshaw-curtis" else 40
-    short, whole = (integrated_gradients(m, x, target=0, method=method, n_steps=steps) for m in (model, plenty))
-    assert model.rows <= 5 < plenty.rows
-    torch.testing.assert_close(short.values, whole.values, rtol=1e-12, atol=1e-14)
-
-
-def test_too_little_memory_for_one_point_says_so() -> None:
-    with pytest.raises(torch.OutOfMemoryError, match="one point at a time"):
-        integrated_gradients(Greedy(0), torch.randn(1, 3, dtype=torch.float64), target=0, method="midpoint", n_steps=3)
-
-
-def test_an_interrupt_leaves_nothing_behind() -> None:
-    class Slow(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner, self.calls = nn.Linear(3, 2).double(), 0
-
-        def forward(self, x: Tensor) -> Tensor:
-            self.calls += 1
-            if self.calls == 4:
-                raise KeyboardInterrupt
-            return torch.tanh(self.inner(x)) if float(x.sum()) == float(x.sum()) else x
-
-    x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
-    for run in (
-        lambda m: integrated_gradients(m, x, target=0, internal_batch_size=4),
-        lambda m: layer_integral(m, m.inner, x, target=0, internal_batch_size=4),
-    ):
-        model = Slow()
-        model.inner.bias.requires_grad_(False)
-        with pytest.raises(KeyboardInterrupt):
-            run(model)
-        assert not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in model.modules())
-        assert [p.requires_grad for p in model.parameters()] == [True, False]
-        assert all(p.grad is None for p in (*model.parameters(), x))
-        assert model.training
-        assert torch.is_grad_enabled()
 
 
 def test_what_cannot_be_traced_is_sampled_and_said() -> None:

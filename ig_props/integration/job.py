@@ -210,9 +210,15 @@ class Job:
             if not math.isfinite(sample):
                 raise ValueError(f"the score's gradient is not finite {self._where(n)}")
         residual = (sum(v.double().flatten(1).sum(1) for v in values) - self.gain).abs()
+        return self.attribution(values if self.many else values[0], error, residual, rule, n_steps, exact)
+
+    def attribution(
+        self, values: Tensor | Tensors, error: Tensor, residual: Tensor, rule: str, n_steps: int, exact: bool = False
+    ) -> Attribution:
+        """Values with what is known of them and of the model."""
         x = self.segments.ends[0]
         return Attribution(
-            values if self.many else values[0], error, residual, self.budget.evaluations, rule, n_steps, exact,
+            values, error, residual, self.budget.evaluations, rule, n_steps, exact,
             f"{self.structure.family}: {self.structure.reason}", str(x.dtype).removeprefix("torch."), str(x.device),
         )  # fmt: skip
 

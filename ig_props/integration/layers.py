@@ -77,12 +77,8 @@ def _finished(
 ) -> Attribution:
     if not bool(torch.isfinite(value).all()):
         raise ValueError(f"the score's gradient at layer {type(layer).__name__} is not finite on the path")
-    x = job.segments.ends[0]
     residual = (value.flatten(1).sum(1) - job.gain).abs()
-    return Attribution(
-        value.to(x.dtype), error, residual, job.budget.evaluations, rule, steps, exact,
-        f"{job.structure.family}: {job.structure.reason}", str(x.dtype).removeprefix("torch."), str(x.device),
-    )  # fmt: skip
+    return job.attribution(value.to(job.segments.ends[0].dtype), error, residual, rule, steps, exact)
 
 
 def _head(model: nn.Module, job: Job, layers: Sequence[nn.Module]) -> Structure:

@@ -157,14 +157,10 @@ def _sum(job: Job, path: Curve, rule: str, n: int) -> tuple[Tensor, Tensor]:
 
 
 def _finished(job: Job, total: Tensor, error: Tensor, rule: str, n: int) -> Attribution:
-    x = job.segments.ends[0]
     if not bool(torch.isfinite(total).all()):
         raise ValueError("the score's gradient is not finite on the path")
     residual = (total.flatten(1).sum(1) - job.gain).abs()
-    return Attribution(
-        total.to(x.dtype), error, residual, job.budget.evaluations, rule, n, False,
-        f"{job.structure.family}: {job.structure.reason}", str(x.dtype).removeprefix("torch."), str(x.device),
-    )  # fmt: skip
+    return job.attribution(total.to(job.segments.ends[0].dtype), error, residual, rule, n)
 
 
 def _to_tolerance(job: Job, path: Curve, tolerance: search.Tolerance) -> Attribution:
