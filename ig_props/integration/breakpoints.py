@@ -6,7 +6,6 @@ interpolation (`EXACT.piecewise_linear`; 1908.06214).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,26 +110,40 @@ class _Walk:
                 continue
             if self.place[node] > self.end:
                 break
-            while node.name in self.kinks:
-                found = next(self._bends(task, node), None)
-                rows, new = task.t.numel(), 0 if found is None else found[0].numel()
-                if self._width(task) * (rows + new) > self.elements and rows > 2:
-                    stack += self._halved(task, node)
-                    return None
-                if found is None:
-                    break
-                if self._width(task) * (rows + new) > self.elements:
-                    # one kink in the middle, so that the rows can be halved there
-                    found = (found[0][new // 2, None], found[1][new // 2, None])
-                self._insert(task, node, *found)
-                if task.t.numel() > self.limit + 2:
-                    raise TooManyPieces(f"more than {self.limit} pieces")
+            if node.name in self.kinks and not self._split(task, node):
+                stack += self._halved(task, node)
+                return None
             task.env[node] = self._value(task, node)
             here = self.place[node]
             for known in [k for k in task.env if self.last[k] <= here]:
                 del task.env[known]
         inside = (task.sample[1:] == task.sample[:-1]) & (task.t[1:] > task.t[:-1])
         return task.sample[:-1][inside], task.t[:-1][inside], task.t[1:][inside]
+
+    def _split(self, task: _Task, node: fx.Node) -> bool:
+        """Adds rows where a node bends; False when the rows are to be halved first."""
+        levels = self._levels(node)
+        while levels:
+            found = self._bends(task, node, levels[0])
+            rows, new = task.t.numel(), found[0].numel()
+            full = self._width(task) * (rows + new) > self.elements
+            if full and rows > 2:
+                return False
+            if full and new > 1:
+                # one kink in the middle, so that the rows can be halved there
+                found = (found[0][new // 2, None], found[1][new // 2, None])
+            if new:
+                self._insert(task, node, *found)
+            if task.t.numel() > self.limit + 2:
+                raise TooManyPieces(f"more than {self.limit} pieces")
+            # a threshold is crossed once between two rows, while behind one winner of a pool another may be found
+            if not new or (levels[0] is not None and not (full and new > 1)):
+                levels = levels[1:]
+        return True
+
+    def _levels(self, node: fx.Node) -> tuple[float | None, ...]:
+        """The thresholds of a rectifier; None stands for a pool's change of winners."""
+        return (None,) if rectifier(node, self.module) is None else thresholds(node, self.module)
 
     def _width(self, task: _Task) -> int:
         """How many numbers are kept for a row."""
@@ -166,22 +179,16 @@ class _Walk:
             if known.op != "placeholder" and _may_be_size(known) and not isinstance(task.env[known], Tensor):
                 task.env[known] = self._value(task, known)
 
-    def _bends(self, task: _Task, node: fx.Node) -> Iterator[tuple[Tensor, Tensor]]:
+    def _bends(self, task: _Task, node: fx.Node, level: float | None) -> tuple[Tensor, Tensor]:
         """Rows after which a kink lies, and at which fraction of the way to the next row."""
         values = task.env[node.all_input_nodes[0]]
         joined = task.sample[1:] == task.sample[:-1]
-        if rectifier(node, self.module) is None:
+        if level is None:
             module = self.module.get_submodule(str(node.target))
             assert isinstance(module, nn.MaxPool2d)
-            a, b = _overtaking(values, module, joined)
-            yield from _between(a, b)
-            return
+            return _overtaking(values, module, joined)
         flat = values.flatten(1)
-        for c in thresholds(node, self.module):
-            v = _without_noise(flat - c if c else flat)
-            change = (v[:-1] * v[1:] < 0) & joined[:, None]
-            rows, units = change.nonzero(as_tuple=True)
-            yield from _fractions(rows, v[rows, units], v[rows + 1, units])
+        return _crossings(flat - level if level else flat, joined)
 
     def _insert(self, task: _Task, node: fx.Node, rows: Tensor, share: Tensor) -> None:
         count = task.t.numel()
@@ -190,57 +197,60 @@ class _Walk:
         order = torch.argsort(part, stable=True)
         order = order[torch.argsort(place[order], stable=True)]
 
+        source, added = place[order], (order >= count).nonzero().flatten()
+        new = order[added] - count
+
         def spread(v: Tensor) -> Tensor:
-            weight = share.to(v.dtype).view(-1, *[1] * (v.dim() - 1))
-            return torch.cat([v, torch.lerp(v[rows], v[rows + 1], weight)])[order]
+            weight = share[new].to(v.dtype).view(-1, *[1] * (v.dim() - 1))
+            left = rows[new]
+            between = torch.lerp(v.index_select(0, left), v.index_select(0, left + 1), weight)
+            return v.index_select(0, source).index_copy_(0, added, between)
 
         for known, v in task.env.items():
             if known.meta.get("varies", False) and isinstance(v, Tensor) and v.dim() and v.shape[0] == count:
                 task.env[known] = spread(v)
         task.t = spread(task.t)
-        task.sample = torch.cat([task.sample, task.sample[rows]])[order]
+        task.sample = task.sample[source]
         self._refresh(task, node)
 
 
-def _without_noise(values: Tensor) -> Tensor:
-    """Zero where rounding may have made the sign, as at the points where a kink was found before."""
+def _crossings(values: Tensor, joined: Tensor) -> tuple[Tensor, Tensor]:
+    """Where values [M, U] change sign between two rows that are joined. Where rounding may have made a sign, as at points
+    where a kink was found before, there is none."""
     if not values.numel():
-        return values
-    largest = float(torch.linalg.vector_norm(values, float("inf")))
-    return F.hardshrink(values, NOISE * torch.finfo(values.dtype).eps * largest)
+        return _fractions(*torch.empty((3, 0), device=values.device))
+    least, most = torch.aminmax(values)
+    noise = NOISE * torch.finfo(values.dtype).eps * max(-float(least), float(most))
+    rows, units = ((values[:-1] * values[1:] < 0) & joined[:, None]).nonzero(as_tuple=True)
+    before, after = values[rows, units], values[rows + 1, units]
+    real = (before.abs() > noise) & (after.abs() > noise)
+    return _fractions(rows[real], before[real], after[real])
 
 
-def _fractions(rows: Tensor, before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _fractions(rows: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     """Unique places of sign changes."""
     share = before.double() / (before.double() - after.double())
     inside = (share > 0.0) & (share < 1.0)
-    rows, share = rows[inside], share[inside]
-    if rows.numel() == 0:
-        return
+    rows, share = rows[inside].long(), share[inside]
     key = torch.argsort(share, stable=True)
     key = key[torch.argsort(rows[key], stable=True)]
     rows, share = rows[key], share[key]
     new = torch.ones_like(rows, dtype=torch.bool)
     new[1:] = (rows[1:] != rows[:-1]) | (share[1:] != share[:-1])
-    yield rows[new], share[new]
+    return rows[new], share[new]
 
 
 def _overtaking(values: Tensor, pool: nn.MaxPool2d, joined: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the largest entry of a window changes between two rows: its lead over the next winner, before and after."""
+    """Where the largest entry of a window changes between two rows: the next winner draws level with it there."""
     _, index = F.max_pool2d(values, pool.kernel_size, pool.stride, pool.padding, return_indices=True)
     flat, index = values.flatten(2), index.flatten(2)
     first, second = index[:-1], index[1:]
     lead = flat[:-1].gather(2, first) - flat[:-1].gather(2, second)
     lost = flat[1:].gather(2, first) - flat[1:].gather(2, second)
-    changed = (first != second) & joined[:, None, None]
     noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max()
-    changed &= (lead > noise) & (lost < -noise)
-    return (lead * changed).flatten(1), (lost * changed).flatten(1)
-
-
-def _between(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    rows, units = ((before > 0) & (after < 0)).nonzero(as_tuple=True)
-    yield from _fractions(rows, before[rows, units], after[rows, units])
+    changed = (first != second) & joined[:, None, None] & (lead > noise) & (lost < -noise)
+    rows, _, _ = changed.nonzero(as_tuple=True)
+    return _fractions(rows, lead[changed], lost[changed])
 
 
 def pieces(

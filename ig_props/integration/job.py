@@ -19,8 +19,8 @@ from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, structure_of
 from ig_props.methods.scores import Score, chosen, every_log_odds, log_odds, log_probability, probability
 
-ELEMENTS = 2**20
-"""Numbers that one chunk of points may make in the model, so that they stay in a processor's cache."""
+ELEMENTS, ROWS = 2**21, 2048
+"""Numbers that one chunk of points may make in the model, and its most points: more no longer pays, less is slower."""
 
 
 OPERATIONS = 64.0
@@ -91,8 +91,9 @@ def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str
     if structure.graph is None or structure.family is Family.UNKNOWN:
         return 0, ""
     counter = _Counter(structure)
+    run = counter.run if structure.kinks else structure.graph
     try:
-        traced = counter.run(*(r.clone() for r in rows))
+        traced = run(*(r.clone() for r in rows))
     except Exception as error:
         return 0, f"its trace does not run ({type(error).__name__})"
     known = inner.forward(*rows)
@@ -106,7 +107,7 @@ def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str
 def _budget(asked: Segments, units: int, internal_batch_size: int | None) -> sums.Budget:
     """As many rows at a time as were asked for, or as fit a processor's cache."""
     elements = max(1, units, *(4 * x[0].numel() for x in asked.ends))
-    return sums.Budget(internal_batch_size or max(8, ELEMENTS // elements))
+    return sums.Budget(internal_batch_size or max(8, min(ROWS, ELEMENTS // elements)))
 
 
 class _Counter(SecantModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -31,7 +31,9 @@ SECANT_ORDER = 1.5
 GAUSS_PER_PIECE = (1, 2, 4, 8, 16, 32)
 JUMPS = 1.25
 SIGNS = 6
-DEVIATIONS = 6.0
+DEVIATIONS = 12.0
+HIDDEN = 8.0
+SLOWER = 10.0
 FEW_PIECES = 1000
 """So few pieces are all computed: sums over cells that hold few kinks each have estimates that chance may make small."""
 
@@ -65,21 +67,23 @@ def secant(
     What splitting a cell changes is its error, of either sign. The sum of all such changes may be small by chance; the root
     of the sum of their squares is not. It is the mean square of sums in which the cells have random signs, a few of which
     are made along with the sum itself. A cell split in k parts is left with an error k times smaller, or less; DEVIATIONS of
-    that are allowed for. Raises TooFewKinks when fewer kinks than `least` are seen on a sample's segment.
+    that are allowed for. Units that bend twice within a cell stay unseen until an edge falls between: HIDDEN times a cell's
+    width times the gradient's step to the next cell, in the root of the mean square, is allowed for that. Raises TooFewKinks
+    when fewer kinks than `least` are seen on a sample's segment.
     """
     source = torch.Generator().manual_seed(0)
     edges = sums.uniform(job.segments, start)
     cells, growth, signs = start, 2, _signs(source, edges)
-    before, coarse, kinks = job.secant(edges, signs)
+    before, old, kinks = job.secant(edges, signs)
     while True:
         edges, owner = sums.refined(edges, kinks, growth * cells)
         inherited = signs.gather(1, owner.expand(len(signs), -1, -1))
         signs = _signs(source, edges)
-        means, found, kinks = job.secant(edges, torch.cat([inherited, signs]))
-        pairs = zip(found[:SIGNS], coarse, strict=True)
-        parts = [job.inner.back(tuple(a - b for a, b in zip(fine, old, strict=True))) for fine, old in pairs]
-        rss = tuple(torch.stack([p[k].square() for p in parts]).mean(0).sqrt() for k in range(len(means)))
-        spread = DEVIATIONS / growth * job.weighed(rss)
+        means, found, kinks = job.secant(edges, torch.cat([inherited, signs, _steps(signs, edges)]))
+        pairs = zip(found[:SIGNS], old[:SIGNS], strict=True)
+        split = _spread(job, [tuple(a - b for a, b in zip(fine, coarse, strict=True)) for fine, coarse in pairs])
+        hidden = HIDDEN / (growth * cells) ** 0.5 * _spread(job, found[2 * SIGNS :])
+        spread = torch.maximum(DEVIATIONS / growth * split, hidden)
         change = torch.maximum(spread, job.change(means, before) / growth)
         cells *= growth
         if float(kinks.sum(0).min()) < least:
@@ -89,13 +93,27 @@ def secant(
             return job.finished(means, error, "secant", cells), enough
         lacking = float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).amax())
         growth = min(most // cells, 8, max(2, math.ceil(lacking ** (1 / SECANT_ORDER))))
-        before, coarse = means, found[len(signs) :]
+        before, old = means, found[SIGNS:]
 
 
 def _signs(source: torch.Generator, edges: Tensor) -> Tensor:
     """Signs [S, K, N] for cells with edges [K + 1, N]."""
     drawn = torch.randint(0, 2, (SIGNS, len(edges) - 1, edges.shape[1]), generator=source)
     return (2 * drawn - 1).to(edges)
+
+
+def _steps(signs: Tensor, edges: Tensor) -> Tensor:
+    """Factors of the cells [S, K, N] whose sum adds up the multipliers' steps from cell to cell, times widths and signs."""
+    widths = edges.diff(dim=0)
+    steps = signs[:, 1:] * torch.minimum(widths[1:], widths[:-1])
+    none = torch.zeros_like(signs[:, :1])
+    return (torch.cat([none, steps], dim=1) - torch.cat([steps, none], dim=1)) / widths
+
+
+def _spread(job: Job, sums_: Sequence[Tensors]) -> Tensor:
+    """The root of the mean square of sums with random signs, as the largest attribution [N]."""
+    parts = [job.inner.back(part) for part in sums_]
+    return job.weighed(tuple(torch.stack(same).square().mean(0).sqrt() for same in zip(*parts, strict=True)))
 
 
 def piecewise(job: Job, tolerance: Tolerance, rtol: float) -> Attribution:
@@ -151,14 +169,24 @@ def bent(job: Job, tolerance: Tolerance) -> Attribution:
 
 
 def smooth(job: Job, tolerance: Tolerance) -> tuple[Attribution, bool]:
-    """Nested Clenshaw-Curtis rules, and whether the last one is close enough."""
+    """Nested Clenshaw-Curtis rules, and whether the last one is close enough.
+
+    A change is the error of the rule before. Where it falls to a share q from one rule to the next, as of a power of the
+    number of nodes, the last rule is left with q of the last change; that of a smooth gradient falls faster still. SLOWER
+    times that is allowed for, and a tenth of the change, should it be small by chance.
+    """
     before: Tensors | None = None
+    last: Tensor | None = None
     for nodes, inner in sums.nested(job.inner.segments, job.budget, MOST_NODES):
         means = job.inner.back(inner)
         if before is not None:
-            error, enough = _settled(job, means, job.change(means, before), tolerance)
+            change = job.change(means, before)
+            share = torch.ones_like(change) if last is None else SLOWER * change / last.clamp(min=1e-300)
+            left = change * share.clamp(0.1, 1.0)
+            error, enough = _settled(job, means, left, tolerance)
             if enough or 2 * nodes > MOST_NODES + 2:
                 return job.finished(means, error, "clenshaw-curtis", nodes), enough
+            last = change
         before = means
     raise AssertionError("nested rules end above")
 
@@ -168,7 +196,7 @@ def settling(job: Job, tolerance: Tolerance) -> Attribution | None:
     doubling changes them by an eighth or less of what the one before did. The estimate is that eighth. None elsewhere."""
     known: list[Tensors] = []
     changes: list[Tensor] = []
-    for nodes, inner in sums.nested(job.inner.segments, job.budget, FEW_NODES):
+    for nodes, inner in sums.nested(job.inner.segments, job.budget, FEW_NODES, 8):
         known.append(job.inner.back(inner))
         if len(known) > 1:
             changes.append(torch.maximum(job.change(known[-1], known[-2]), job.missing(known[-1])))

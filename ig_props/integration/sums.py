@@ -198,8 +198,9 @@ def clenshaw_curtis(n: int) -> tuple[Tensor, Tensor]:
     return torch.tensor(nodes, dtype=torch.float64), torch.tensor(weights, dtype=torch.float64)
 
 
-def nested(segments: Segments, budget: Budget, largest: int, first: int = 8) -> Iterator[tuple[int, Tensors]]:
-    """Clenshaw-Curtis sums with 9, 17, 33, … nodes; every gradient is computed once, and none is kept.
+def nested(segments: Segments, budget: Budget, largest: int, first: int = 4) -> Iterator[tuple[int, Tensors]]:
+    """Clenshaw-Curtis sums with first + 1 nodes (even first), twice as many, …; every gradient is computed once, and none
+    is kept. The gradients of the first two sums are computed together.
 
     A node belongs to its rule and to all finer ones, whose sums are made at the same time.
     """
@@ -208,12 +209,20 @@ def nested(segments: Segments, budget: Budget, largest: int, first: int = 8) -> 
     rules = {n: tuple(v.to(device) for v in clenshaw_curtis(n)) for n in levels}
     totals = {n: zeros(segments) for n in levels}
     for k, n in enumerate(levels):
-        fresh = slice(None) if k == 0 else slice(1, None, 2)
-        shares = torch.stack([rules[m][1][:: m // n][fresh] for m in levels[k:]])
-        added, _ = rule_sums(segments, rules[n][0][fresh], shares, budget)
-        for m, parts in zip(levels[k:], added, strict=True):
+        if k == 0 and len(levels) > 1:
+            continue
+        fresh = slice(1, None, 2) if k > 1 else slice(None)
+        finer = [rules[m][1][:: m // n][fresh] for m in levels[k:]]
+        if k == 1:
+            coarse = torch.zeros_like(rules[n][1])
+            coarse[::2] = rules[first][1]
+            finer.insert(0, coarse)
+        added, _ = rule_sums(segments, rules[n][0][fresh], torch.stack(finer), budget)
+        for m, parts in zip(levels[len(levels) - len(finer) :], added, strict=True):
             for total, part in zip(totals[m], parts, strict=True):
                 total += part
+        if k == 1:
+            yield first + 1, totals.pop(first)
         yield n + 1, totals.pop(n)
 
 
