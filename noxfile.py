@@ -87,4 +87,5 @@ def bench(session: nox.Session) -> None:
     install(session, "-e", ".[all,audit,test]")
     session.run("python", "benchmarks/speed.py", env=ONE_THREAD)
     session.run("python", "benchmarks/estimates.py", env=ONE_THREAD)
+    session.run("python", "benchmarks/accelerator.py")
     session.run("python", "benchmarks/engine.py", *session.posargs)

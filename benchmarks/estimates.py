@@ -55,7 +55,7 @@ def network(
 
 Sum = Callable[[Job, float], Attribution]
 SETTINGS: dict[str, tuple[tuple[type[nn.Module], ...], bool, Sum]] = {
-    "secant, pieces": (KINKED, True, lambda job, rtol: search.piecewise(job, search.asked(rtol, None), rtol)),
+    "secant": (KINKED, True, lambda job, rtol: search.secant(job, search.asked(rtol, None), least=search.FEW_PIECES)[0]),
     "midpoint": (KINKED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "midpoint, smooth": (CURVED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "clenshaw-curtis": (CURVED, False, lambda job, rtol: search.smooth(job, search.asked(rtol, None))[0]),
@@ -63,15 +63,19 @@ SETTINGS: dict[str, tuple[tuple[type[nn.Module], ...], bool, Sum]] = {
 
 
 def share(name: str, count: int, rtol: float) -> tuple[int, int, float]:
-    """Samples whose error exceeds the estimate, all samples, and the median of error / estimate."""
+    """Samples whose error exceeds the estimate, all samples, and the median of error / estimate. Networks with so few kinks
+    that the engine takes all pieces are left out."""
     kinds, large, rule = SETTINGS[name]
     wrong, ratios = 0, []
     for _ in range(count):
         model, x = network(kinds, (nn.AvgPool2d, nn.MaxPool2d) if kinds is KINKED else (nn.AvgPool2d,), large)
         asked = segments(model, x, None, torch.arange(SAMPLES) % 3)
         reference = job_of(model, asked)
+        try:
+            found = rule(job_of(model, asked), rtol)
+        except search.TooFewKinks:
+            continue
         exact = search.exact(reference) if kinds is KINKED else by_name(reference, "clenshaw-curtis", 257)
-        found = rule(job_of(model, asked), rtol)
         assert isinstance(found.values, Tensor)
         assert isinstance(exact.values, Tensor)
         error = ((found.values - exact.values).abs().flatten(1).amax(1) - exact.error).clamp(min=0)

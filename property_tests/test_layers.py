@@ -13,6 +13,7 @@ from ig_props.campaign import check
 from ig_props.claims.case import Case
 from ig_props.findings import Verdict
 from ig_props.integration.layers import METHODS, layer_integral, layer_integrals
+from ig_props.integration.structure import is_cut, structure_of
 from ig_props.integration.sums import clenshaw_curtis
 from ig_props.integration.sweep import differentiation
 from ig_props.networks.torch_ import TorchNetwork
@@ -96,6 +97,35 @@ def test_trapezoidal_sums_are_exact_for_quadratic_heads() -> None:
     x = torch.randn(4, 2, dtype=torch.float64)
     for n in (1, 2, 5):
         assert float(layer_integral(model, model[1], x, method="trapezoid", n_steps=n).residual.max()) < 1e-14
+
+
+class _Bypassed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.c(x + self.b(self.a(x)))
+        return result
+
+
+def test_a_layer_is_a_cut_where_nothing_passes_it_by() -> None:
+    model = _Bypassed()
+    assert [is_cut(structure_of(model, [m]), m) for m in (model.a, model.b, model.c)] == [False, False, True]
+    chain = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    assert all(is_cut(structure_of(chain, [m]), m) for m in chain)
+
+
+@pytest.mark.parametrize("steepness", [1.0, 50.0, 2000.0])
+def test_estimates_at_cuts_are_not_below_what_completeness_proves_missing(steepness: float) -> None:
+    torch.manual_seed(int(steepness))
+    model = nn.Sequential(nn.Linear(3, 6), nn.Sigmoid(), nn.Linear(6, 2), nn.Sigmoid()).double()
+    with torch.no_grad():
+        model[0].weight *= steepness
+    x = torch.randn(4, 3, dtype=torch.float64)
+    found = layer_integral(model, model[1], x, target=1)
+    rounding = 64 * torch.finfo(torch.float64).eps * model(x).abs().amax()
+    assert bool((found.error >= found.residual - rounding).all())
 
 
 def test_differentiation_is_exact_on_polynomials() -> None:

@@ -98,9 +98,8 @@ def integrated_gradients(
     """
     request(rtol, atol, n_steps, method, internal_batch_size)
     asked = segments(model, inputs, baselines, target, score)
-    return answer(
-        job_of(model, asked, internal_batch_size, not isinstance(inputs, Tensor)), rtol, atol, n_steps, method
-    )
+    job = job_of(model, asked, internal_batch_size, not isinstance(inputs, Tensor), method)
+    return answer(job, rtol, atol, n_steps, method)
 
 
 def request(

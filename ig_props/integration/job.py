@@ -18,6 +18,7 @@ from ig_props.integration.prefix import Pulled, pulled
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, structure_of
 from ig_props.methods.scores import Score, chosen, every_log_odds, log_odds, log_probability, probability
+from ig_props.quadrature import RULES
 
 ELEMENTS, ROWS = 2**21, 2048
 """Numbers that one chunk of points may make in the model, and its most points: more no longer pays, less is slower."""
@@ -53,10 +54,24 @@ def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
     return structure, replace(asked, forward=lambda *rows: graph(*(r.clone() for r in rows)), score=chosen)
 
 
-def job_of(model: nn.Module, asked: Segments, internal_batch_size: int | None = None, many: bool = False) -> Job:
-    """A request with what the model is found to be; a trace that answers otherwise than the model is not followed."""
+PLAIN = (*RULES, "gauss-kronrod", "spectral")
+"""Rules that are the same for every model."""
+
+
+def job_of(
+    model: nn.Module,
+    asked: Segments,
+    internal_batch_size: int | None = None,
+    many: bool = False,
+    method: str | None = None,
+) -> Job:
+    """A request with what the model is found to be, unless the method does not need it; a trace that answers otherwise
+    than the model is not followed."""
     with torch.no_grad():
         gain, noise = _gain(asked, internal_batch_size)
+        if method in PLAIN:
+            structure = Structure(Family.UNKNOWN, f"not traced, for {method} needs no trace")
+            return Job(asked, structure, 0, gain, noise, _budget(asked, 0, internal_batch_size), many)
         structure, inner = _traced(model, asked)
         few = slice(0, 2)
         units, wrong = _run(

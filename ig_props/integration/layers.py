@@ -15,7 +15,7 @@ from ig_props.integration.breakpoints import TooManyPieces
 from ig_props.integration.job import Job, job_of, largest
 from ig_props.integration.search import KINKS_PER_UNIT, MOST_PIECES, RTOL
 from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, Structure, behind, structure_of
+from ig_props.integration.structure import Family, Structure, behind, is_cut, structure_of
 from ig_props.integration.sweep import Sweep
 from ig_props.methods.scores import Score, chosen
 
@@ -48,12 +48,13 @@ def layer_integrals(
         raise ValueError("rtol asks for an error, n_steps and method for a rule; give one or the other")
     if method == "spectral" and (n_steps or 17) % 2 == 0:
         raise ValueError(f"n_steps must be odd and at least 3 for spectral, given {n_steps}")
-    job = job_of(model, segments(model, inputs, baselines, target, score), internal_batch_size)
+    rule = method or ("trapezoid" if n_steps else None)
+    job = job_of(model, segments(model, inputs, baselines, target, score), internal_batch_size, method=rule)
     sweep = Sweep(job.segments, layers, job.budget, rectified)
-    if method is None and n_steps is None:
+    if rule is None:
         found = _to_tolerance(sweep, job, _head(model, job, layers), rtol or RTOL)
     else:
-        found = _by_name(sweep, job, model, method or "trapezoid", n_steps)
+        found = _by_name(sweep, job, model, rule, n_steps)
     return [_finished(job, layer, *parts) for layer, parts in zip(layers, found.each(), strict=True)]
 
 
@@ -133,15 +134,26 @@ def _to_tolerance(sweep: Sweep, job: Job, head: Structure, rtol: float) -> _Foun
         n, most, rule, sums_ = 8, MOST_NODES, "spectral", sweep.spectral
     elif not sweep.rectified and head.graph is not None and head.kinks and SecantModel(head).complete:
         rule, sums_ = "secant", partial(sweep.secant, structure=head)
+    cuts = [not sweep.rectified and is_cut(head, layer) for layer in sweep.layers]
     before = sums_(n)
     while True:
         n *= 2
         values = sums_(n)
-        errors = [largest((a - b,)) + job.rounded(a) / 8 for a, b in zip(values, before, strict=True)]
+        changes = [largest((a - b,)) for a, b in zip(values, before, strict=True)]
+        errors = [
+            (torch.maximum(change, _missing(job, v)) if cut else change) + job.rounded(v) / 8
+            for v, change, cut in zip(values, changes, cuts, strict=True)
+        ]
         done = all(bool((e <= rtol * largest((v,))).all()) for e, v in zip(errors, values, strict=True))
         if done or 2 * n > most:
             return _Found(values, errors, rule, n + 1 if rule == "spectral" else n)
         before = values
+
+
+def _missing(job: Job, value: Tensor) -> Tensor:
+    """What a cut's values lack of the difference of scores, beyond rounding [N] (`RSI.completeness`)."""
+    lacking = (value.double().flatten(1).sum(1) - job.gain).abs()
+    return (lacking - job.noise - job.rounded(value)).clamp(min=0.0)
 
 
 def layer_integral(

@@ -79,10 +79,10 @@ def integrate(
     if method == "spectral" and n_steps is not None and (n_steps < 3 or n_steps % 2 == 0):
         raise ValueError(f"n_steps must be odd and at least 3 for spectral, given {n_steps}")
     asked = segments(_model(score, path.end), path.end, path.start)
-    job = job_of(_model(score, path.end), asked, internal_batch_size)
-    if method is None and n_steps is None:
+    rule = method or ("midpoint" if n_steps else None)
+    job = job_of(_model(score, path.end), asked, internal_batch_size, method=rule)
+    if rule is None:
         return _to_tolerance(job, path, search.asked(rtol, atol))
-    rule = method or "midpoint"
     steps = n_steps or (17 if rule == "spectral" else 50)
     total, _ = _sum(job, path, rule, steps)
     return _finished(job, total, torch.full_like(job.gain, torch.nan), rule, steps)
@@ -95,7 +95,7 @@ def _polygon(
     legs, count = path.vertices.shape[0] - 1, path.vertices.shape[1]
     model = _model(score, path.end)
     asked = segments(model, path.vertices[1:].flatten(0, 1), path.vertices[:-1].flatten(0, 1))
-    job = job_of(model, asked, internal_batch_size)
+    job = job_of(model, asked, internal_batch_size, method=method)
     found = answer(job, rtol, None if atol is None else atol / legs, n_steps, method)
     assert isinstance(found.values, Tensor)
     values = found.values.view(legs, count, *found.values.shape[1:]).sum(0)

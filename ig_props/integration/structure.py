@@ -317,6 +317,18 @@ def thresholds(node: fx.Node, graph: fx.GraphModule) -> tuple[float, ...]:
     return (0.0,)
 
 
+def is_cut(structure: Structure, layer: nn.Module) -> bool:
+    """Whether everything that reaches the output passes the layer, a node of its own in the traced model."""
+    if structure.graph is None:
+        return False
+    free: set[fx.Node] = set()
+    for node in structure.graph.graph.nodes:
+        varies = node.op == "placeholder" or any(a in free for a in node.all_input_nodes)
+        if varies and not _is_one_of(node, structure.graph, [layer]):
+            free.add(node)
+    return not any(node.op == "output" for node in free)
+
+
 def behind(structure: Structure, layers: Sequence[nn.Module]) -> Structure:
     """What of a traced model depends on the layers, which are nodes of their own in it; unknown where one is not."""
     assert structure.graph is not None

@@ -51,8 +51,7 @@ def _both(
 ) -> list[tuple[Tensor, Tensor]]:
     """Values and gradients of every layer at rows of points."""
     with torch.enable_grad(), _outputs(layers) as seen:
-        leaves = tuple(r.detach().requires_grad_(True) for r in rows)
-        total = job.scores(leaves, samples).sum()
+        total = job.scores(tuple(r.detach() for r in rows), samples).sum()
         found: list[Tensor] = []
         for layer, value in zip(layers, seen, strict=True):
             if value is None:
@@ -100,7 +99,7 @@ class Sweep:
                     tuple(torch.cat([c[None], v]) for c, v in zip(old, new, strict=True))
                     for old, new in zip(carried, here, strict=True)
                 ]
-            parts = [((g[1:] + g[:-1]) / 2 * (h[1:] - h[:-1])).sum(0, dtype=torch.float64) for h, g in here]
+            parts = [_central(h, g) for h, g in here]
             totals[:] = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
             carried = [(h[-1].clone(), g[-1].clone()) for h, g in here]
 
@@ -188,6 +187,14 @@ class Sweep:
             walked = torch.tensordot(form.to(h.device), h, dims=([1], [0]))
             totals.append((g * walked).sum(0))
         return totals
+
+
+def _central(h: Tensor, g: Tensor) -> Tensor:
+    """The trapezoidal sum over points [K, …] as one contraction, `RS.trapezoid_central`."""
+    if len(h) < 2:
+        return torch.zeros(h.shape[1:], dtype=torch.float64, device=h.device)
+    inner = (g[1:-1] * (h[2:] - h[:-2])).sum(0, dtype=torch.float64)
+    return (inner + g[0] * (h[1] - h[0]) + g[-1] * (h[-1] - h[-2])) / 2
 
 
 def differentiation(nodes: Tensor) -> Tensor:
