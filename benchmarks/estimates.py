@@ -55,7 +55,11 @@ def network(
 
 Sum = Callable[[Job, float], Attribution]
 SETTINGS: dict[str, tuple[tuple[type[nn.Module], ...], bool, Sum]] = {
-    "secant": (KINKED, True, lambda job, rtol: search.secant(job, search.asked(rtol, None), least=search.FEW_PIECES)[0]),
+    "secant": (
+        KINKED,
+        True,
+        lambda job, rtol: search.secant(job, search.asked(rtol, None), least=search.FEW_PIECES)[0],
+    ),
     "midpoint": (KINKED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "midpoint, smooth": (CURVED, False, lambda job, rtol: search.sampled(job, search.asked(rtol, None))),
     "clenshaw-curtis": (CURVED, False, lambda job, rtol: search.smooth(job, search.asked(rtol, None))[0]),
