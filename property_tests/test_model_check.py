@@ -331,7 +331,11 @@ def test_the_command_line_checks_files_and_its_script_repeats_the_number(folder:
         (("--model", "net.py:model", "--inputs", "objects.npy"), 2, "--inputs objects.npy is no .npy file of numbers"),
         (("--model", "net.py:model", "--inputs", "text.npy"), 2, "--inputs text.npy is no .npy file of numbers"),
         (("--model", "net.py:broken", "--inputs", "x.npy"), 3, "raised OSError: no weights here"),
-        (("--model", "net.py:number", "--inputs", "x.npy"), 3, "gives a int; a torch.nn.Module is needed"),
+        (
+            ("--model", "net.py:number", "--inputs", "x.npy"),
+            3,
+            "gives an object of type int; a torch.nn.Module is needed",
+        ),
         (("--model", "net.py:modle", "--inputs", "x.npy"), 3, "did you mean 'model'?"),
     ],
 )

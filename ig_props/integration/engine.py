@@ -27,6 +27,7 @@ def by_name(job: Job, method: str, n_steps: int) -> Attribution:
         if job.structure.family not in (Family.AFFINE, Family.PIECEWISE):
             why = f"{job.structure.family}: {job.structure.reason}"
             raise ValueError(f"method 'exact' needs a piecewise-linear model; this one is {why}")
+        search.fine_enough(job)
         return search.exact(job)
     if method == "secant":
         return _secant(job, n_steps)

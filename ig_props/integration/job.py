@@ -28,6 +28,18 @@ OPERATIONS = 64.0
 """Roundings that one gradient is taken to suffer, one after the other."""
 
 
+COARSE = 2.0**-12
+"""Where numbers are rounded more coarsely than this, kinks cannot be found by their signs."""
+
+
+def precision(x: Tensor) -> float:
+    """The unit in the last place of 1 in the coarsest arithmetic that a model is run in: its inputs' or autocast's."""
+    kinds = [x.dtype]
+    if torch.is_autocast_enabled(x.device.type):
+        kinds.append(torch.get_autocast_dtype(x.device.type))
+    return max(torch.finfo(kind).eps for kind in kinds)
+
+
 def largest(parts: Tensors) -> Tensor:
     """max |v| of every sample over all inputs."""
     found = torch.stack([p.flatten(1).abs().amax(1) if p[0].numel() else p.new_zeros(len(p)) for p in parts])
@@ -98,7 +110,7 @@ def _gain(asked: Segments, internal_batch_size: int | None) -> tuple[Tensor, Ten
         size[start:stop] = torch.maximum(ends.abs(), starts.abs()).double()
 
     sums.Budget(internal_batch_size or asked.count).spread(asked.count, step)
-    return gain, OPERATIONS * torch.finfo(asked.ends[0].dtype).eps * size
+    return gain, OPERATIONS * precision(asked.ends[0]) * size
 
 
 def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str]:
@@ -170,9 +182,14 @@ class Job:
         """What is integrated, the model's affine beginning taken off."""
         return pulled(self.structure, self.segments)
 
-    @property
+    @cached_property
     def eps(self) -> float:
-        return torch.finfo(self.segments.ends[0].dtype).eps
+        return precision(self.segments.ends[0])
+
+    @property
+    def bends_are_found(self) -> bool:
+        """Whether all pieces of a piecewise-linear model can be looked for."""
+        return self.structure.family is Family.AFFINE or self.eps <= COARSE
 
     def secant(self, edges: Tensor, signs: Tensor | None = None) -> tuple[Tensors, list[Tensors], Tensor]:
         """The secant sum over cells with edges [K + 1, N], sums in which the cells have signs [S, K, N], and the kinks in

@@ -13,10 +13,10 @@ from ig_props.integration.arguments import positive, segments, whole
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces
 from ig_props.integration.job import Job, job_of, largest
-from ig_props.integration.search import KINKS_PER_UNIT, MOST_PIECES, RTOL
+from ig_props.integration.search import KINKS_PER_UNIT, MOST_PIECES, RTOL, fine_enough
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, behind, is_cut, structure_of
-from ig_props.integration.sweep import Sweep
+from ig_props.integration.sweep import Sweep, described
 from ig_props.methods.scores import Score, chosen
 
 METHODS = ("trapezoid", "midpoint", "exact", "secant", "spectral")
@@ -77,7 +77,7 @@ def _finished(
     job: Job, layer: nn.Module, value: Tensor, error: Tensor, rule: str, steps: int, exact: bool
 ) -> Attribution:
     if not bool(torch.isfinite(value).all()):
-        raise ValueError(f"the score's gradient at layer {type(layer).__name__} is not finite on the path")
+        raise ValueError(f"the score's gradient at layer {described(layer)} is not finite on the path")
     residual = (value.flatten(1).sum(1) - job.gain).abs()
     return job.attribution(value.to(job.segments.ends[0].dtype), error, residual, rule, steps, exact)
 
@@ -96,6 +96,7 @@ def _by_name(sweep: Sweep, job: Job, model: nn.Module, rule: str, n_steps: int |
         if structure.family not in (Family.AFFINE, Family.PIECEWISE):
             why = f"{structure.family}: {structure.reason}"
             raise ValueError(f"method 'exact' needs a piecewise-linear model; this one is {why}")
+        fine_enough(job)
         return _exact(sweep, job)
     if rule == "secant":
         head = _head(model, job, sweep.layers)
@@ -122,8 +123,8 @@ def _to_tolerance(sweep: Sweep, job: Job, head: Structure, rtol: float) -> _Foun
     if head.family is Family.AFFINE:
         values = sweep.gradient()
         return _Found(values, [job.rounded(v) for v in values], "one gradient", 1, True)
-    piecewise = structure.family in (Family.AFFINE, Family.PIECEWISE) and KINKS_PER_UNIT * job.units <= MOST_PIECES
-    if piecewise and not sweep.rectified:
+    piecewise = structure.family in (Family.AFFINE, Family.PIECEWISE) and job.bends_are_found
+    if piecewise and KINKS_PER_UNIT * job.units <= MOST_PIECES and not sweep.rectified:
         try:
             return _exact(sweep, job)
         except TooManyPieces:

@@ -143,6 +143,15 @@ def _pieces(job: Job) -> Pieces:
     return pieces(inner.structure, inner.segments.starts, inner.segments.ends, limit)
 
 
+def fine_enough(job: Job) -> None:
+    """ValueError where numbers are too coarse for method 'exact'."""
+    if not job.bends_are_found:
+        dtype = str(job.segments.ends[0].dtype).removeprefix("torch.")
+        raise ValueError(
+            f"method 'exact' needs float32 or float64 without autocast, given {dtype} with a relative rounding of {job.eps:.1g}"
+        )
+
+
 def exact(job: Job) -> Attribution:
     """Every piece of a piecewise-linear model, `EXACT.piecewise_linear`."""
     found, middle = _pieces(job), torch.tensor([0.5], dtype=torch.float64)
@@ -254,7 +263,7 @@ def _refined(job: Job, tolerance: Tolerance, rtol: float | None, atol: float | N
     structure = job.structure
     if structure.family is Family.AFFINE:
         return exact(job)
-    if structure.family is Family.PIECEWISE:
+    if structure.family is Family.PIECEWISE and job.bends_are_found:
         return piecewise(job, tolerance, rtol or (RTOL if atol is None else 1e-4))
     if structure.family is Family.SMOOTH:
         found, enough = smooth(job, tolerance)
@@ -262,7 +271,7 @@ def _refined(job: Job, tolerance: Tolerance, rtol: float | None, atol: float | N
             return found
         other = sampled(job, tolerance)
         return found if float(found.error.max()) <= float(other.error.max()) else other
-    if structure.piecewise_first and KINKS_PER_UNIT * job.units <= MOST_PIECES:
+    if structure.piecewise_first and job.bends_are_found and KINKS_PER_UNIT * job.units <= MOST_PIECES:
         try:
             return bent(job, tolerance)
         except TooManyPieces:

@@ -18,6 +18,12 @@ from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Structure
 
 
+def described(layer: nn.Module) -> str:
+    """A layer as its repr shows it, where that is one line."""
+    text = repr(layer)
+    return type(layer).__name__ if "\n" in text else text
+
+
 @contextmanager
 def _outputs(layers: Sequence[nn.Module]) -> Iterator[list[Tensor | None]]:
     """What each layer puts out in the next forward pass, one tensor each; the hooks are gone afterwards."""
@@ -29,9 +35,9 @@ def _outputs(layers: Sequence[nn.Module]) -> Iterator[list[Tensor | None]]:
     def keep(k: int) -> Callable[..., Tensor]:
         def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> Tensor:
             if not isinstance(output, Tensor):
-                raise ValueError(f"layer {type(module).__name__} must return one tensor, given {type(output).__name__}")
+                raise ValueError(f"layer {described(module)} must return one tensor, given {type(output).__name__}")
             if seen[k] is not None:
-                raise ValueError(f"layer {type(module).__name__} is called more than once in one forward pass")
+                raise ValueError(f"layer {described(module)} is called more than once in one forward pass")
             seen[k] = output if output.requires_grad else output.detach().requires_grad_(True)
             # a copy goes on, so that an in-place module behind does not overwrite what is kept
             return seen[k].clone()  # type: ignore[union-attr]
@@ -55,11 +61,9 @@ def _both(
         found: list[Tensor] = []
         for layer, value in zip(layers, seen, strict=True):
             if value is None:
-                raise ValueError(f"layer {type(layer).__name__} is not called by the model")
+                raise ValueError(f"layer {described(layer)} is not called by the model")
             if value.shape[:1] != rows[0].shape[:1]:
-                raise ValueError(
-                    f"layer {type(layer).__name__} gives {list(value.shape)} for {rows[0].shape[0]} points"
-                )
+                raise ValueError(f"layer {described(layer)} gives {list(value.shape)} for {rows[0].shape[0]} points")
             found.append(value)
         if not total.requires_grad:
             slopes: tuple[Tensor, ...] = tuple(torch.zeros_like(v) for v in found)

@@ -76,7 +76,9 @@ def module_of(spec: str) -> nn.Module:
             raise CannotRun(f"--model {spec} raised {said(error)} when it was called without arguments") from None
     if not isinstance(found, nn.Module):
         kind = type(found).__name__
-        raise CannotRun(f"--model {spec} gives a {kind}; a torch.nn.Module is needed, or a function that returns one")
+        raise CannotRun(
+            f"--model {spec} gives an object of type {kind}; a torch.nn.Module is needed, or a function that returns one"
+        )
     return found
 
 
