@@ -1,4 +1,4 @@
-"""What does the engine do where memory is short or somebody interrupts it?"""
+"""What does the engine do where memory is short, somebody interrupts it, or a gradient is not finite?"""
 
 from __future__ import annotations
 
@@ -66,3 +66,12 @@ def test_an_interrupt_leaves_nothing_behind() -> None:
         assert all(p.grad is None for p in (*model.parameters(), x))
         assert model.training
         assert torch.is_grad_enabled()
+
+
+def test_a_gradient_that_is_not_finite_is_placed() -> None:
+    class Root(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.abs().sqrt().sum(1, keepdim=True)
+
+    with pytest.raises(ValueError, match=r"not finite on the path of sample 0, at t = 0"):
+        integrated_gradients(Root(), torch.ones(1, 2), method="left", n_steps=4)

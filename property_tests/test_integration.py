@@ -355,15 +355,6 @@ def test_what_does_not_fit_is_one_sentence(change: dict[str, Any], error: type[E
         integrated_gradients(relu_net(), options.pop("inputs"), **options)
 
 
-def test_a_gradient_that_is_not_finite_is_placed() -> None:
-    class Root(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x.abs().sqrt().sum(1, keepdim=True)
-
-    with pytest.raises(ValueError, match=r"not finite on the path of sample 0, at t = 0"):
-        integrated_gradients(Root(), torch.ones(1, 2), method="left", n_steps=4)
-
-
 def test_batch_norm_in_train_mode_is_warned_of() -> None:
     model, x = small_images(nn.AvgPool2d(2))
     with pytest.warns(UserWarning, match="call model.eval"):

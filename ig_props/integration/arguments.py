@@ -109,6 +109,10 @@ def segments(
             raise TypeError(f"inputs must be of a floating dtype, given {x.dtype}; convert them with .float()")
         if x.dim() < 1 or x.shape[0] != ends[0].shape[0] or x.shape[0] == 0:
             raise ValueError(f"inputs must be [N, …] with one N of at least 1, given {[list(p.shape) for p in ends]}")
+        if x.dim() < 2:
+            raise ValueError(
+                f"inputs must be [N, …], given {list(x.shape)}; one sample is x[None], N numbers are x[:, None]"
+            )
     starts = _starts(ends, baselines)
     for name, parts in (("inputs", ends), ("baselines", starts)):
         if not all(bool(torch.isfinite(p).all()) for p in parts):

@@ -17,7 +17,8 @@ from ig_props.integration.structure import Structure, rectifier, thresholds
 
 Env = dict[fx.Node, Any]
 NOISE = 64.0
-"""Values below so many roundings of the largest one are taken for zero: a unit so near its kink is as good as tied."""
+"""Values below so many roundings of the largest one of their sample are taken for zero: a unit so near its kink is as good
+as tied."""
 
 
 class TooManyPieces(Exception):
@@ -183,12 +184,13 @@ class _Walk:
         """Rows after which a kink lies, and at which fraction of the way to the next row."""
         values = task.env[node.all_input_nodes[0]]
         joined = task.sample[1:] == task.sample[:-1]
+        noise = _noise(values, task.sample)
         if level is None:
             module = self.module.get_submodule(str(node.target))
             assert isinstance(module, nn.MaxPool2d)
-            return _overtaking(values, module, joined)
+            return _overtaking(values, module, joined, noise)
         flat = values.flatten(1)
-        return _crossings(flat - level if level else flat, joined)
+        return _crossings(flat - level if level else flat, joined, noise)
 
     def _insert(self, task: _Task, node: fx.Node, rows: Tensor, share: Tensor) -> None:
         count = task.t.numel()
@@ -214,16 +216,23 @@ class _Walk:
         self._refresh(task, node)
 
 
-def _crossings(values: Tensor, joined: Tensor) -> tuple[Tensor, Tensor]:
+def _noise(values: Tensor, sample: Tensor) -> Tensor:
+    """What rounding may make of values [M, …] in every row, by its sample's largest one [M]."""
+    if not values.numel():
+        return torch.zeros(values.shape[0], dtype=values.dtype, device=values.device)
+    rows = values.flatten(1)
+    sizes = torch.maximum(rows.amax(1), -rows.amin(1))
+    found = torch.zeros(int(sample.max()) + 1, dtype=values.dtype, device=values.device)
+    found.scatter_reduce_(0, sample, sizes, "amax")
+    return NOISE * torch.finfo(values.dtype).eps * found[sample]
+
+
+def _crossings(values: Tensor, joined: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Where values [M, U] change sign between two rows that are joined. Where rounding may have made a sign, as at points
     where a kink was found before, there is none."""
-    if not values.numel():
-        return _fractions(*torch.empty((3, 0), device=values.device))
-    least, most = torch.aminmax(values)
-    noise = NOISE * torch.finfo(values.dtype).eps * max(-float(least), float(most))
     rows, units = ((values[:-1] * values[1:] < 0) & joined[:, None]).nonzero(as_tuple=True)
     before, after = values[rows, units], values[rows + 1, units]
-    real = (before.abs() > noise) & (after.abs() > noise)
+    real = torch.minimum(before.abs(), after.abs()) > noise[rows]
     return _fractions(rows[real], before[real], after[real])
 
 
@@ -240,15 +249,15 @@ def _fractions(rows: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, Ten
     return rows[new], share[new]
 
 
-def _overtaking(values: Tensor, pool: nn.MaxPool2d, joined: Tensor) -> tuple[Tensor, Tensor]:
+def _overtaking(values: Tensor, pool: nn.MaxPool2d, joined: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Where the largest entry of a window changes between two rows: the next winner draws level with it there."""
     _, index = F.max_pool2d(values, pool.kernel_size, pool.stride, pool.padding, return_indices=True)
     flat, index = values.flatten(2), index.flatten(2)
     first, second = index[:-1], index[1:]
     lead = flat[:-1].gather(2, first) - flat[:-1].gather(2, second)
     lost = flat[1:].gather(2, first) - flat[1:].gather(2, second)
-    noise = NOISE * torch.finfo(values.dtype).eps * values.abs().max()
-    changed = (first != second) & joined[:, None, None] & (lead > noise) & (lost < -noise)
+    far = torch.minimum(lead, -lost) > noise[:-1, None, None]
+    changed = (first != second) & joined[:, None, None] & far
     rows, _, _ = changed.nonzero(as_tuple=True)
     return _fractions(rows, lead[changed], lost[changed])
 

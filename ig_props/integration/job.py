@@ -16,7 +16,7 @@ from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.prefix import Pulled, pulled
 from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, Structure, structure_of
+from ig_props.integration.structure import Family, Structure, rectifier, structure_of
 from ig_props.methods.scores import Score, chosen, every_log_odds, log_odds, log_probability, probability
 from ig_props.quadrature import RULES
 
@@ -83,7 +83,7 @@ def job_of(
         gain, noise = _gain(asked, internal_batch_size)
         if method in PLAIN:
             structure = Structure(Family.UNKNOWN, f"not traced, for {method} needs no trace")
-            return Job(asked, structure, 0, gain, noise, _budget(asked, 0, internal_batch_size), many)
+            return Job(asked, structure, 0, gain, noise, _budget(model, asked, 0, internal_batch_size), many)
         structure, inner = _traced(model, asked)
         few = slice(0, 2)
         units, wrong = _run(
@@ -91,7 +91,7 @@ def job_of(
         )
     if wrong:
         structure, inner = Structure(Family.UNKNOWN, wrong), asked
-    budget = _budget(asked, units, internal_batch_size)
+    budget = _budget(model, asked, units, internal_batch_size)
     return Job(inner, structure, units, gain, noise, budget, many, LASTS.get(asked.score))
 
 
@@ -128,21 +128,56 @@ def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str
     same = isinstance(traced, Tensor) and traced.shape == known.shape
     if not same or not float((traced - known).abs().max()) <= close:
         return 0, "its trace gives another output"
+    if counter.kinks and any(_target(n) in MOVES for n in structure.graph.graph.nodes):
+        # another number of rows, so that no other dimension is as long by chance
+        counter.run(*(r[1:].clone() for r in rows))
+    if counter.mixed:
+        return 0, "samples do not come first where it bends"
     return counter.units // rows[0].shape[0], ""
 
 
-def _budget(asked: Segments, units: int, internal_batch_size: int | None) -> sums.Budget:
-    """As many rows at a time as were asked for, or as fit a processor's cache."""
-    elements = max(1, units, *(4 * x[0].numel() for x in asked.ends))
-    return sums.Budget(internal_batch_size or max(8, min(ROWS, ELEMENTS // elements)))
+def _target(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+
+
+def _budget(model: nn.Module, asked: Segments, units: int, internal_batch_size: int | None) -> sums.Budget:
+    """As many rows at a time as were asked for, or as keep the numbers that are made at a time below ELEMENTS."""
+    if internal_batch_size:
+        return sums.Budget(internal_batch_size)
+    elements = max(1, units or _kept(model, asked), *(4 * x[0].numel() for x in asked.ends))
+    return sums.Budget(max(8, min(ROWS, ELEMENTS // elements)))
+
+
+def _kept(model: nn.Module, asked: Segments) -> int:
+    """How many numbers the model keeps of a sample for its backward pass, half of which are taken to be those of units."""
+    own = {p.data_ptr() for p in (*model.parameters(), *model.buffers())}
+    sizes: dict[int, int] = {}
+
+    def keep(kept: Tensor) -> Tensor:
+        if kept.data_ptr() not in own:
+            sizes[kept.data_ptr()] = kept.numel()
+        return kept
+
+    rows = tuple(x[:2].clone().requires_grad_(True) for x in asked.ends)
+    count = rows[0].shape[0]
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+        asked.scores(rows, torch.arange(count, device=rows[0].device))
+    return sum(sizes.values()) // (2 * count)
+
+
+MOVES = {
+    "permute", "transpose", "t", "T", "movedim", "moveaxis", "swapaxes", "swapdims", "reshape", "view", "flatten",
+    "unflatten", "squeeze", "unsqueeze",
+}  # fmt: skip
+"""Functions and methods that may leave the samples elsewhere than in the first dimension."""
 
 
 class _Counter(SecantModel):
-    """Runs a trace out of place and counts the units with kinks."""
+    """Runs a trace out of place, counts the units with kinks, and looks whether samples come first there."""
 
     def __init__(self, structure: Structure) -> None:
         super().__init__(structure)
-        self.units = 0
+        self.units, self.mixed = 0, False
 
     def run(self, *rows: Tensor) -> Tensor:
         runner = self.runner(1)
@@ -155,11 +190,13 @@ class _Counter(SecantModel):
             if n.name in self.kinks and isinstance(value, Tensor):
                 source = runner.env[nodes[n.name].all_input_nodes[0]]
                 seen.append(source.numel())
+                least = 4 if value.dim() > 2 and rectifier(n, self.graph) is None else 2
+                self.mixed |= source.dim() < least or source.shape[0] != rows[0].shape[0]
             return value
 
         runner.run_node = counted  # type: ignore[method-assign]
         result: Tensor = runner.run(*rows)
-        self.units = sum(seen)
+        self.units = self.units or sum(seen)
         return result
 
 
@@ -218,9 +255,9 @@ class Job:
     def missing(self, means: Tensors) -> Tensor:
         """What the attributions lack of the difference of scores, beyond rounding [N]: some of them are wrong by a share of
         it, whatever else is known."""
-        pairs = zip(self.segments.differences, means, strict=True)
-        total = sum((d.double() * m).flatten(1).sum(1) for d, m in pairs)
-        return ((total - self.gain).abs() - self.noise - self.floor(means)).clamp(min=0.0)
+        parts = [(d.double() * m).flatten(1) for d, m in zip(self.segments.differences, means, strict=True)]
+        total, sizes = sum(p.sum(1) for p in parts), sum(p.abs().sum(1) for p in parts)
+        return ((total - self.gain).abs() - self.noise - OPERATIONS / 8 * self.eps * sizes).clamp(min=0.0)
 
     def rounding(self, sizes: Tensors) -> Tensor:
         """What rounding makes of sums whose terms' absolute values add up to `sizes`, before the affine part [N]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ig_props.integration.arguments import positive, segments, whole
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.breakpoints import TooManyPieces
-from ig_props.integration.job import Job, job_of, largest
-from ig_props.integration.search import KINKS_PER_UNIT, MOST_PIECES, RTOL, fine_enough
+from ig_props.integration.job import OPERATIONS, Job, job_of, largest
+from ig_props.integration.search import JUMPS, KINKS_PER_UNIT, MOST_PIECES, RTOL, fine_enough
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Family, Structure, behind, is_cut, structure_of
 from ig_props.integration.sweep import Sweep, described
@@ -22,6 +22,8 @@ from ig_props.methods.scores import Score, chosen
 METHODS = ("trapezoid", "midpoint", "exact", "secant", "spectral")
 MOST_CELLS = 4096
 MOST_NODES = 64
+SECANT_JUMPS = 1.0
+"""Secants miss what happens within a cell: at most a quarter of a jump where two units bend, and four times that is allowed."""
 
 
 def layer_integrals(
@@ -49,10 +51,11 @@ def layer_integrals(
     if method == "spectral" and (n_steps or 17) % 2 == 0:
         raise ValueError(f"n_steps must be odd and at least 3 for spectral, given {n_steps}")
     rule = method or ("trapezoid" if n_steps else None)
-    job = job_of(model, segments(model, inputs, baselines, target, score), internal_batch_size, method=rule)
-    sweep = Sweep(job.segments, layers, job.budget, rectified)
+    asked = segments(model, inputs, baselines, target, score)
+    job = job_of(model, asked, internal_batch_size, method=rule)
+    sweep = Sweep(asked, layers, job.budget, rectified)
     if rule is None:
-        found = _to_tolerance(sweep, job, _head(model, job, layers), rtol or RTOL)
+        found = to_tolerance(sweep, job, heads_of(model, job, layers), rtol or RTOL)
     else:
         found = _by_name(sweep, job, model, rule, n_steps)
     return [_finished(job, layer, *parts) for layer, parts in zip(layers, found.each(), strict=True)]
@@ -82,12 +85,22 @@ def _finished(
     return job.attribution(value.to(job.segments.ends[0].dtype), error, residual, rule, steps, exact)
 
 
-def _head(model: nn.Module, job: Job, layers: Sequence[nn.Module]) -> Structure:
-    """What lies behind the layers: the model traced with them as single nodes, and the nodes that depend on them."""
+def heads_of(model: nn.Module, job: Job, layers: Sequence[nn.Module]) -> list[Structure]:
+    """What lies behind each layer: the model traced with it as a single node, and the nodes that depend on it."""
     if job.structure.graph is None or job.structure.family is Family.UNKNOWN:
-        return job.structure
-    structure = structure_of(model, layers, job.last, len(job.segments.ends))
-    return behind(structure, layers) if structure.graph is not None else structure
+        return [job.structure] * len(layers)
+    traced = [structure_of(model, [layer], job.last, len(job.segments.ends)) for layer in layers]
+    return [s if s.graph is None else behind(s, [layer]) for s, layer in zip(traced, layers, strict=True)]
+
+
+def _secants(sweep: Sweep, heads: Sequence[Structure], cells: int, steps: list[Tensor]) -> list[Tensor]:
+    """Secant sums layer by layer: what lies behind one layer may be another."""
+    values = []
+    for layer, head in zip(sweep.layers, heads, strict=True):
+        found: list[Tensor] = []
+        values += replace(sweep, layers=[layer]).secant(cells, found, structure=head)
+        steps += found
+    return values
 
 
 def _by_name(sweep: Sweep, job: Job, model: nn.Module, rule: str, n_steps: int | None) -> _Found:
@@ -99,11 +112,11 @@ def _by_name(sweep: Sweep, job: Job, model: nn.Module, rule: str, n_steps: int |
         fine_enough(job)
         return _exact(sweep, job)
     if rule == "secant":
-        head = _head(model, job, sweep.layers)
-        if sweep.rectified or head.graph is None or not SecantModel(head).complete:
-            why = "it has no rectified form" if sweep.rectified else head.reason
+        heads = heads_of(model, job, sweep.layers)
+        if sweep.rectified or not _have_secants(heads):
+            why = "it has no rectified form" if sweep.rectified else "; ".join({head.reason for head in heads})
             raise ValueError(f"method 'secant' needs scalar activations alone behind the layer; {why}")
-        values = sweep.secant(steps, head)
+        values = _secants(sweep, heads, steps, [])
     elif rule == "spectral":
         values = sweep.spectral(steps - 1)
     else:
@@ -112,15 +125,23 @@ def _by_name(sweep: Sweep, job: Job, model: nn.Module, rule: str, n_steps: int |
     return _Found(values, [unknown] * len(values), rule, steps)
 
 
+def _have_secants(heads: Sequence[Structure]) -> bool:
+    return all(head.graph is not None and SecantModel(head).complete for head in heads)
+
+
 def _exact(sweep: Sweep, job: Job) -> _Found:
     values, most = sweep.exact(job.structure)
     return _Found(values, [job.rounded(v) for v in values], "exact pieces", most, True)
 
 
-def _to_tolerance(sweep: Sweep, job: Job, head: Structure, rtol: float) -> _Found:
-    """One gradient behind which nothing bends, all pieces, secant sums, the spectral form or trapezoids, whatever fits."""
+def to_tolerance(sweep: Sweep, job: Job, heads: Sequence[Structure], rtol: float) -> _Found:
+    """One gradient behind which nothing bends, all pieces, secant sums, the spectral form or trapezoids, whatever fits.
+
+    Sums over cells are estimated by what half as many make of them, and by the gradient's steps from edge to edge, whose sum
+    the kinks in the cells make with either sign (see `sampled`).
+    """
     structure = job.structure
-    if head.family is Family.AFFINE:
+    if all(head.family is Family.AFFINE for head in heads):
         values = sweep.gradient()
         return _Found(values, [job.rounded(v) for v in values], "one gradient", 1, True)
     piecewise = structure.family in (Family.AFFINE, Family.PIECEWISE) and job.bends_are_found
@@ -129,22 +150,27 @@ def _to_tolerance(sweep: Sweep, job: Job, head: Structure, rtol: float) -> _Foun
             return _exact(sweep, job)
         except TooManyPieces:
             pass
-    n, most, rule = 16, MOST_CELLS, "trapezoid"
-    sums_: Callable[[int], list[Tensor]] = sweep.trapezoid
+    n, most, rule, jumps = 16, MOST_CELLS, "trapezoid", JUMPS
+    sums_: Callable[[int, list[Tensor]], list[Tensor]] = sweep.trapezoid
     if not sweep.rectified and structure.family is Family.SMOOTH:
-        n, most, rule, sums_ = 8, MOST_NODES, "spectral", sweep.spectral
-    elif not sweep.rectified and head.graph is not None and head.kinks and SecantModel(head).complete:
-        rule, sums_ = "secant", partial(sweep.secant, structure=head)
-    cuts = [not sweep.rectified and is_cut(head, layer) for layer in sweep.layers]
-    before = sums_(n)
+        n, most, rule = 8, MOST_NODES, "spectral"
+        sums_ = lambda nodes, _: sweep.spectral(nodes)  # noqa: E731
+    elif not sweep.rectified and any(head.kinks for head in heads) and _have_secants(heads):
+        rule, jumps, sums_ = "secant", SECANT_JUMPS, partial(_secants, sweep, heads)
+    cuts = [not sweep.rectified and is_cut(head, layer) for head, layer in zip(heads, sweep.layers, strict=True)]
+    before = sums_(n, [])
     while True:
         n *= 2
-        values = sums_(n)
-        changes = [largest((a - b,)) for a, b in zip(values, before, strict=True)]
-        errors = [
-            (torch.maximum(change, _missing(job, v)) if cut else change) + job.rounded(v) / 8
-            for v, change, cut in zip(values, changes, cuts, strict=True)
-        ]
+        steps: list[Tensor] = []
+        values = sums_(n, steps)
+        errors = []
+        for k, value in enumerate(values):
+            error = largest((value - before[k],))
+            if steps:
+                error = torch.maximum(error, jumps * largest((steps[k].sqrt(),)))
+            if cuts[k]:
+                error = torch.maximum(error, _missing(job, value))
+            errors.append(error + job.rounded(value) / 8)
         done = all(bool((e <= rtol * largest((v,))).all()) for e, v in zip(errors, values, strict=True))
         if done or 2 * n > most:
             return _Found(values, errors, rule, n + 1 if rule == "spectral" else n)
@@ -153,8 +179,9 @@ def _to_tolerance(sweep: Sweep, job: Job, head: Structure, rtol: float) -> _Foun
 
 def _missing(job: Job, value: Tensor) -> Tensor:
     """What a cut's values lack of the difference of scores, beyond rounding [N] (`RSI.completeness`)."""
-    lacking = (value.double().flatten(1).sum(1) - job.gain).abs()
-    return (lacking - job.noise - job.rounded(value)).clamp(min=0.0)
+    flat = value.double().flatten(1)
+    lacking = (flat.sum(1) - job.gain).abs()
+    return (lacking - job.noise - OPERATIONS / 8 * job.eps * flat.abs().sum(1)).clamp(min=0.0)
 
 
 def layer_integral(

@@ -198,9 +198,9 @@ def clenshaw_curtis(n: int) -> tuple[Tensor, Tensor]:
     return torch.tensor(nodes, dtype=torch.float64), torch.tensor(weights, dtype=torch.float64)
 
 
-def nested(segments: Segments, budget: Budget, largest: int, first: int = 4) -> Iterator[tuple[int, Tensors]]:
-    """Clenshaw-Curtis sums with first + 1 nodes (even first), twice as many, …; every gradient is computed once, and none
-    is kept. The gradients of the first two sums are computed together.
+def nested(segments: Segments, budget: Budget, largest: int, first: int = 8) -> Iterator[tuple[int, Tensors]]:
+    """Clenshaw-Curtis sums with 9, 17, 33, … nodes, or as many from first + 1 on, first even; every gradient is computed
+    once, and none is kept. Those of the first two sums are computed together.
 
     A node belongs to its rule and to all finer ones, whose sums are made at the same time.
     """

@@ -16,6 +16,7 @@ from ig_props.integration.breakpoints import pieces
 from ig_props.integration.search import MOST_PIECES
 from ig_props.integration.secant import SecantModel
 from ig_props.integration.structure import Structure
+from ig_props.methods.scores import chosen
 
 
 def described(layer: nn.Module) -> str:
@@ -57,7 +58,8 @@ def _both(
 ) -> list[tuple[Tensor, Tensor]]:
     """Values and gradients of every layer at rows of points."""
     with torch.enable_grad(), _outputs(layers) as seen:
-        total = job.scores(tuple(r.detach() for r in rows), samples).sum()
+        leaves = tuple(r.detach().requires_grad_(True) for r in rows)
+        total = job.scores(leaves, samples).sum()
         found: list[Tensor] = []
         for layer, value in zip(layers, seen, strict=True):
             if value is None:
@@ -87,8 +89,11 @@ class Sweep:
         found = _both(self.job, self.layers, rows, samples)
         return [(v, g.relu() if self.rectified else g) for v, g in found]
 
-    def trapezoid(self, cells: int) -> list[Tensor]:
-        """Σ ½(g_l + g_{l+1})(h_{l+1} - h_l); a chunk of points hands its last edge on to the next."""
+    def trapezoid(self, cells: int, steps: list[Tensor] | None = None) -> list[Tensor]:
+        """Σ ½(g_l + g_{l+1})(h_{l+1} - h_l); a chunk of points hands its last edge on to the next.
+
+        steps: is given Σ (g_{l+1} - g_l)² (h_{l+1} - h_l)² of every layer.
+        """
         count, device = self.job.count, self.job.ends[0].device
         edges = torch.linspace(0.0, 1.0, cells + 1, dtype=torch.float64, device=device)
         carried: list[tuple[Tensor, Tensor]] = []
@@ -103,8 +108,9 @@ class Sweep:
                     tuple(torch.cat([c[None], v]) for c, v in zip(old, new, strict=True))
                     for old, new in zip(carried, here, strict=True)
                 ]
-            parts = [_central(h, g) for h, g in here]
-            totals[:] = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
+            _add(totals, [_central(h, g) for h, g in here])
+            if steps is not None:
+                _add(steps, [_squares(h.diff(dim=0), g.diff(dim=0)) for h, g in here])
             carried = [(h[-1].clone(), g[-1].clone()) for h, g in here]
 
         self.spread(cells + 1, step)
@@ -124,27 +130,34 @@ class Sweep:
             for (_, g), (h, _) in zip(middles, ends, strict=True):
                 walked = h.view(size + 1, count, *h.shape[1:]).diff(dim=0)
                 parts.append((g.view(size, count, *g.shape[1:]) * walked).sum(0, dtype=torch.float64))
-            totals[:] = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
+            _add(totals, parts)
 
         self.spread(cells, step)
         return totals
 
-    def secant(self, cells: int, structure: Structure) -> list[Tensor]:
-        """The multipliers of what lies behind the layers times what they change over equal cells."""
+    def secant(self, cells: int, steps: list[Tensor] | None = None, *, structure: Structure) -> list[Tensor]:
+        """The multipliers of what lies behind one layer times what it changes over equal cells; steps as in `trapezoid`, of the
+        multipliers from cell to cell. structure: of the model with that layer as a node, and what a score does at its end."""
         count, device = self.job.count, self.job.ends[0].device
         edges = torch.linspace(0.0, 1.0, cells + 1, dtype=torch.float64, device=device)
         model = SecantModel(structure)
-        job = replace(self.job, forward=lambda *rows: model(rows, count))
+        job = replace(self.job, forward=lambda *rows: model(rows, count), score=chosen)
         totals: list[Tensor] = []
+        last: list[Tensor] = []
 
         def step(start: int, stop: int) -> None:
             size = stop - start
             found = _both(job, self.layers, job.points(edges[start : stop + 1]), size + 1)
-            parts = []
-            for h, g in found:
-                walked, slopes = (v.view(size + 1, count, *v.shape[1:]) for v in (h, g))
-                parts.append((slopes[:-1] * walked.diff(dim=0)).sum(0, dtype=torch.float64))
-            totals[:] = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
+            here = [tuple(v.view(size + 1, count, *v.shape[1:]) for v in pair) for pair in found]
+            cells_ = [(h.diff(dim=0), g[:-1]) for h, g in here]
+            _add(totals, [(walked * g).sum(0, dtype=torch.float64) for walked, g in cells_])
+            if steps is not None:
+                before = last or [g[:1] for _, g in cells_]
+                _add(
+                    steps,
+                    [_squares(w, torch.cat([b, g]).diff(dim=0)) for b, (w, g) in zip(before, cells_, strict=True)],
+                )
+                last[:] = [g[-1:].clone() for _, g in cells_]
 
         self.spread(cells, step)
         self.budget.evaluations += (cells + 1) * count
@@ -191,6 +204,14 @@ class Sweep:
             walked = torch.tensordot(form.to(h.device), h, dims=([1], [0]))
             totals.append((g * walked).sum(0))
         return totals
+
+
+def _add(totals: list[Tensor], parts: list[Tensor]) -> None:
+    totals[:] = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
+
+
+def _squares(walked: Tensor, change: Tensor) -> Tensor:
+    return (walked * change).square().sum(0, dtype=torch.float64)
 
 
 def _central(h: Tensor, g: Tensor) -> Tensor:
