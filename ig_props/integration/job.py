@@ -250,7 +250,7 @@ class Job:
 
     def floor(self, means: Tensors) -> Tensor:
         """An error that rounding may make in any case [N]."""
-        return OPERATIONS / 8 * self.eps * self.weighed(means)
+        return OPERATIONS * self.eps * self.weighed(means)
 
     def missing(self, means: Tensors) -> Tensor:
         """What the attributions lack of the difference of scores, beyond rounding [N]: some of them are wrong by a share of

@@ -170,7 +170,7 @@ def to_tolerance(sweep: Sweep, job: Job, heads: Sequence[Structure], rtol: float
                 error = torch.maximum(error, jumps * largest((steps[k].sqrt(),)))
             if cuts[k]:
                 error = torch.maximum(error, _missing(job, value))
-            errors.append(error + job.rounded(value) / 8)
+            errors.append(error + job.rounded(value))
         done = all(bool((e <= rtol * largest((v,))).all()) for e, v in zip(errors, values, strict=True))
         if done or 2 * n > most:
             return _Found(values, errors, rule, n + 1 if rule == "spectral" else n)

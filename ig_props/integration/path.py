@@ -174,7 +174,7 @@ def _to_tolerance(job: Job, path: Curve, tolerance: search.Tolerance) -> Attribu
             total, jumps = _sum(job, path, rule, n + extra)
             missing = ((total.flatten(1).sum(1) - job.gain).abs() - job.noise).clamp(min=0.0)
             change = torch.maximum(largest((total - before,)), search.JUMPS * largest((jumps,)))
-            error = torch.maximum(change, missing) + job.rounded(total) / 8
+            error = torch.maximum(change, missing) + job.rounded(total)
             enough = bool((error <= tolerance(largest((total,)))).all())
             if enough or (rule == "midpoint" and n >= most):
                 return _finished(job, total, error, rule, n + extra)
