@@ -29,15 +29,16 @@ from ig_props import integrated_gradients, layer_integral
 from ig_props.attributors.load import load
 from ig_props.integration import search
 from ig_props.integration.arguments import segments
+from ig_props.integration.attribution import Attribution
 from ig_props.integration.job import job_of
 
 RESULTS = Path(__file__).resolve().parent / "results"
-Job = Callable[[], Tensor]
+Job = Callable[[], Tensor | Attribution]
 Rows = dict[str, dict[str, float]]
 
 
 def ours(model: nn.Module, x: Tensor, target: Tensor, **options: object) -> Job:
-    return lambda: integrated_gradients(model, x, target=target, **options).values  # type: ignore[arg-type,return-value]
+    return lambda: integrated_gradients(model, x, target=target, **options)  # type: ignore[arg-type]
 
 
 def captum(model: nn.Module, x: Tensor, target: Tensor, n_steps: int, rows: int | None) -> Job:
@@ -84,8 +85,16 @@ def loop(model: nn.Module, x: Tensor, target: Tensor, n_steps: int) -> Job:
     return run
 
 
+def values_of(found: Tensor | Attribution) -> Tensor:
+    values = found.values if isinstance(found, Attribution) else found
+    assert isinstance(values, Tensor)
+    return values
+
+
 def alternating(jobs: dict[str, Job], reference: Tensor, rounds: int) -> Rows:
-    """Seconds (median, least, most) and the largest relative error of every job, all jobs once per round."""
+    """Seconds (median, least, most), the largest relative error and the gradients per sample of every job, all jobs once per
+    round. The numbers of steps of our peers are the last word of their names."""
+    gradients: dict[str, float] = {}
     times: dict[str, list[float]] = {name: [] for name in jobs}
     errors = {}
     count = len(reference)
@@ -95,11 +104,21 @@ def alternating(jobs: dict[str, Job], reference: Tensor, rounds: int) -> Rows:
             if turn and times[name][0] > 20.0:
                 continue
             began = time.perf_counter()
-            values = job().detach()
+            found = job()
             times[name].append(time.perf_counter() - began)
+            values = values_of(found).detach()
+            own = isinstance(found, Attribution)
+            gradients[name] = found.evaluations / len(values) if own else float(name.split()[-1])  # type: ignore[union-attr]
             errors[name] = float(((values[:count].double() - reference).abs().flatten(1).amax(1) / scale).max())
     return {
-        name: {"seconds": statistics.median(t), "low": min(t), "high": max(t), "error": errors[name], "runs": len(t)}
+        name: {
+            "seconds": statistics.median(t),
+            "low": min(t),
+            "high": max(t),
+            "error": errors[name],
+            "runs": len(t),
+            "gradients": gradients[name],
+        }
         for name, t in times.items()
     }
 
@@ -112,7 +131,7 @@ def study(
     smooth = any(isinstance(m, nn.Tanh) for m in model.modules())
     if reference is None:
         known = {"method": "clenshaw-curtis", "n_steps": 129} if smooth else {"method": "exact"}
-        reference = ours(model, x, target, **known)()
+        reference = values_of(ours(model, x, target, **known)())
     jobs = {f"ours rtol={t:g}": ours(model, x, target, rtol=t) for t in tolerances}
     if exact:
         jobs["ours exact"] = ours(model, x, target, method="exact")
@@ -131,7 +150,10 @@ def show(name: str, rows: Rows) -> None:
     print(f"\n{name}")
     for job, row in rows.items():
         middle, low, high = (row[k] * 1e3 for k in ("seconds", "low", "high"))
-        print(f"  {job:20s} {middle:10.1f} ms  ({low:.1f} to {high:.1f})  error {row['error']:.1e}")
+        print(
+            f"  {job:20s} {middle:10.1f} ms  ({low:.1f} to {high:.1f})  {row['gradients']:7.0f} gradients"
+            f"  error {row['error']:.1e}"
+        )
     sys.stdout.flush()
 
 
@@ -143,7 +165,7 @@ def layers(rounds: int) -> dict[str, object]:
     target = torch.zeros(8, dtype=torch.long)
 
     def mine(method: str, n: int) -> Job:
-        return lambda: layer_integral(model, layer, x, target=target, method=method, n_steps=n).values  # type: ignore[return-value]
+        return lambda: layer_integral(model, layer, x, target=target, method=method, n_steps=n)
 
     def passes() -> Tensor:
         before: tuple[Tensor, Tensor] | None = None
@@ -161,7 +183,7 @@ def layers(rounds: int) -> dict[str, object]:
             before = (g, h)
         return total
 
-    fine = mine("spectral", 65)()
+    fine = values_of(mine("spectral", 65)())
     rows = alternating(
         {
             "spectral 17": mine("spectral", 17),

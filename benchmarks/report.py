@@ -1,4 +1,4 @@
-"""What do the figures say? A page with the goals beside them, and errors against time as a picture."""
+"""What do the figures say? A page with the goals beside them, and errors against time and gradients as a picture."""
 
 from __future__ import annotations
 
@@ -108,39 +108,42 @@ def _table(lines: Iterator[Line]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ("---",) * 3, *lines))
 
 
+COLUMNS = ("job", "ms (median)", "ms (least to most)", "gradients per sample", "relative error")
+
+
 def _all(result: Mapping[str, Any]) -> str:
     parts = []
     for name, study in result.items():
         if isinstance(study, dict) and "rows" in study:
-            rows = study["rows"].items()
-            body = "\n".join(
-                f"| {job} | {r['seconds'] * 1e3:.1f} | {r['low'] * 1e3:.1f} to {r['high'] * 1e3:.1f} | {r['error']:.1e} |"
-                for job, r in rows
-            )
-            head = f"### {name}\n\nbatch {study['batch']}, {study['dtype']}\n\n"
-            parts.append(
-                f"{head}| job | ms (median) | ms (least to most) | relative error |\n|---|---|---|---|\n{body}"
-            )
+            lines = [COLUMNS, ("---",) * len(COLUMNS)]
+            for job, r in study["rows"].items():
+                middle, low, high = (f"{r[k] * 1e3:.1f}" for k in ("seconds", "low", "high"))
+                lines.append((job, middle, f"{low} to {high}", f"{r['gradients']:.0f}", f"{r['error']:.1e}"))
+            body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            parts.append(f"### {name}\n\nbatch {study['batch']}, {study['dtype']}{_reference(study)}\n\n{body}")
     return "\n\n".join(parts)
+
+
+def _reference(study: Mapping[str, Any]) -> str:
+    if "reference" not in study:
+        return ""
+    return f"; reference: {study['reference']}, estimated relative error {study['reference error']:.1e}"
 
 
 def _picture(result: Mapping[str, Any], path: Path) -> None:
     names = [n for n, s in result.items() if isinstance(s, dict) and "rows" in s and "captum 50" in s["rows"]]
-    figure, axes = plt.subplots(
-        (len(names) + 1) // 2, 2, figsize=(9, 2.7 * ((len(names) + 1) // 2)), layout="constrained"
-    )
-    for axis, name in zip(axes.flat, names, strict=False):
-        for prefix, mark in (("ours", "o-"), ("captum ", "s-")):
-            found = sorted((r["seconds"], r["error"]) for k, r in result[name]["rows"].items() if k.startswith(prefix))
-            shown = [(s, max(e, 1e-16)) for s, e in found]
-            axis.loglog(*zip(*shown, strict=True), mark, markersize=4, label=prefix.strip())
-        axis.set_title(name, fontsize=9)
-        axis.set_xlabel("seconds", fontsize=8)
-        axis.set_ylabel("relative error", fontsize=8)
-        axis.legend(fontsize=7)
-        axis.grid(alpha=0.3)
-    for axis in axes.flat[len(names) :]:
-        axis.set_visible(False)
+    figure, axes = plt.subplots(len(names), 2, figsize=(9, 2.6 * len(names)), layout="constrained", squeeze=False)
+    for row, name in zip(axes, names, strict=True):
+        for axis, key, unit in zip(row, ("seconds", "gradients"), ("seconds", "gradients per sample"), strict=True):
+            for prefix, mark in (("ours", "o-"), ("captum ", "s-")):
+                jobs = result[name]["rows"].items()
+                shown = sorted((r[key], max(r["error"], 1e-16)) for k, r in jobs if k.startswith(prefix))
+                axis.loglog(*zip(*shown, strict=True), mark, markersize=4, label=prefix.strip())
+            axis.set_title(name, fontsize=9)
+            axis.set_xlabel(unit, fontsize=8)
+            axis.set_ylabel("relative error", fontsize=8)
+            axis.legend(fontsize=7)
+            axis.grid(alpha=0.3)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -172,7 +175,7 @@ our jobs that reaches it, and of captum with as many steps as it needs, by the l
 
 {_table(_goals(result))}
 
-![Error against time](benchmarks.svg)
+![Error against time and against gradients](benchmarks.svg)
 
 ## Estimates
 
