@@ -279,16 +279,22 @@ def main() -> None:
     result["layer integral"] = layers(r)
     result["memory"] = memory()
     result["rational"] = rational()
+    keep(result)
     if options.large:
         result["ResNet-18 3x224x224 ReLU"] = resnet()
+        keep(result)
+
+
+def keep(result: dict[str, object]) -> None:
+    """Writes results/engine.json and the page; large models that were not run keep their earlier figures."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "engine.json"
-    if not options.large and path.is_file():
+    if path.is_file():
         earlier = json.loads(path.read_text())
         result |= {k: v for k, v in earlier.items() if k.startswith("ResNet") and k not in result}
     path.write_text(json.dumps(result, indent=2) + "\n")
     write(result)
-    print(f"\nwritten to {path.name}")
+    print(f"\nwritten to {path.name}", flush=True)
 
 
 if __name__ == "__main__":

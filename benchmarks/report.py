@@ -49,7 +49,10 @@ def _ratio(rows: Rows, error: float) -> str:
     mine, peer = at_error(rows, "ours", error), peer_at_error(rows, error)
     if mine[1]:
         return "error not reached"
-    return f"{peer[0] / mine[0]:.3g}×" + (" (captum's time extrapolated at order 1)" if peer[1] else "")
+    times = peer[0] / mine[0]
+    return (f"{times:.0f}×" if times >= 100 else f"{times:.3g}×") + (
+        " (captum's time extrapolated at order 1)" if peer[1] else ""
+    )
 
 
 def _goals(result: Mapping[str, Any]) -> Iterator[Line]:
@@ -75,7 +78,9 @@ def _goals(result: Mapping[str, Any]) -> Iterator[Line]:
         faster = "error not reached" if expected else f"{rows['captum 50']['seconds'] / seconds:.2g}×"
         yield f"{name}, error 1e-6", "3× faster than captum-50", faster
     if "ResNet-18 3x224x224 ReLU" in result:
-        yield "ResNet-18 3x224x224, error 2e-3", "3×", _ratio(result["ResNet-18 3x224x224 ReLU"]["rows"], 2e-3)
+        rows = result["ResNet-18 3x224x224 ReLU"]["rows"]
+        reached = max(2e-3, min(r["error"] for name, r in rows.items() if name.startswith("ours")))
+        yield "ResNet-18 3x224x224, error 2e-3", "3×", f"at error {reached:.1g}: {_ratio(rows, reached)}"
     layer = result["layer integral"]["rows"]
     below = layer["trapezoid 16"]["error"] / layer["spectral 17"]["error"]
     yield "layer integral, tanh MLP, 17 nodes", "1,000 times below the trapezoid's error", f"{below:.2g} times"
@@ -174,6 +179,11 @@ our jobs that reaches it, and of captum with as many steps as it needs, by the l
 ## Goals
 
 {_table(_goals(result))}
+
+Where a goal is missed: our cells double from 16 on, so that an error between two doublings costs as much as the smaller one
+(CNN, 2e-3). The time of exact pieces of a CNN is that of torch's convolutions in float64. Smooth models take 17 or 33
+gradients, but a small model's trace takes as long as the gradients, and the rule that proves an error small has twice the nodes
+of the one that has it. ResNet-18 was not run to 2e-3: its reference is itself a sum of cells.
 
 ![Error against time and against gradients](benchmarks.svg)
 
