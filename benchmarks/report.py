@@ -12,6 +12,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 ESTIMATES = Path(__file__).resolve().parent / "results" / "estimates.json"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -146,6 +147,10 @@ def _picture(result: Mapping[str, Any], path: Path) -> None:
                 axis.loglog(*zip(*shown, strict=True), mark, markersize=4, label=prefix.strip())
             axis.set_title(name, fontsize=9)
             axis.set_xlabel(unit, fontsize=8)
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.tick_params(labelsize=7)
             axis.set_ylabel("relative error", fontsize=8)
             axis.legend(fontsize=7)
             axis.grid(alpha=0.3)
