@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from loops import layer_loop
 from models import image, resnet50, transformer
 from torch import Tensor, nn
 
@@ -59,23 +60,8 @@ def throughput(model: nn.Module, x: Tensor, batches: tuple[int, ...], rounds: in
 
 
 def loop(model: nn.Module, layer: nn.Module, x: Tensor, n_steps: int) -> Tensor:
-    """The paper's trapezoidal sum, one backward pass for every path point and image."""
-    totals = []
-    for row in x:
-        before: tuple[Tensor, Tensor] | None = None
-        total = torch.zeros((), device=x.device)
-        for k in range(n_steps + 1):
-            seen: list[Tensor] = []
-            handle = layer.register_forward_hook(lambda m, a, out, seen=seen: seen.append(out))
-            score = model((k / n_steps * row[None]).requires_grad_(True))[0, 0]
-            handle.remove()
-            (g,) = torch.autograd.grad(score, seen[0])
-            h = seen[0].detach()
-            if before is not None:
-                total = total + (before[0] + g) / 2 * (h - before[1])
-            before = (g, h)
-        totals.append(total)
-    return torch.cat(totals)
+    """The paper's sum, image by image."""
+    return torch.cat([layer_loop(model, layer, row[None], n_steps) for row in x])
 
 
 def study(

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from captum.attr import IntegratedGradients, LayerConductance
 from limits import memory, rational
+from loops import inputs_loop, layer_loop
 from models import cnn, image, mlp, resnet18
 from report import write
 from saliency.core import INPUT_OUTPUT_GRADIENTS
@@ -70,19 +71,6 @@ def zennit(model: nn.Module, x: Tensor, target: Tensor, n_steps: int) -> Job:
         return nn.functional.one_hot(target, output.shape[1]).to(output)
 
     return lambda: Zennit(model, n_iter=n_steps)(x.clone(), pick)[1]  # type: ignore[no-any-return]
-
-
-def loop(model: nn.Module, x: Tensor, target: Tensor, n_steps: int) -> Job:
-    """One backward pass for every path point, as in the papers' notebooks."""
-
-    def run() -> Tensor:
-        total = torch.zeros_like(x)
-        for k in range(n_steps):
-            point = ((k + 0.5) / n_steps * x).requires_grad_(True)
-            total += torch.autograd.grad(model(point).gather(1, target[:, None]).sum(), point)[0]
-        return total / n_steps * x
-
-    return run
 
 
 def values_of(found: Tensor | Attribution) -> Tensor:
@@ -140,7 +128,7 @@ def study(
         jobs["captum-default 50"] = captum(model, x, target, 50, None)
         jobs["pair 50"] = pair(model, x, target, 50)
         jobs["zennit 50"] = zennit(model, x, target, 50)
-        jobs["loop 50"] = loop(model, x, target, 50)
+        jobs["loop 50"] = lambda: inputs_loop(model, x, target, 50)
     rows = alternating(jobs, reference.double(), rounds)
     show(name, rows)
     return {"rows": rows, "dtype": str(x.dtype).removeprefix("torch."), "batch": len(x)}
@@ -167,29 +155,13 @@ def layers(rounds: int) -> dict[str, object]:
     def mine(method: str, n: int) -> Job:
         return lambda: layer_integral(model, layer, x, target=target, method=method, n_steps=n)
 
-    def passes() -> Tensor:
-        before: tuple[Tensor, Tensor] | None = None
-        total = torch.zeros(1)
-        for k in range(51):
-            seen: list[Tensor] = []
-            handle = layer.register_forward_hook(lambda m, a, out, seen=seen: seen.append(out))
-            point = (k / 50 * x).requires_grad_(True)
-            score = model(point)[:, 0].sum()
-            handle.remove()
-            (g,) = torch.autograd.grad(score, seen[0])
-            h = seen[0].detach()
-            if before is not None:
-                total = total + (before[0] + g) / 2 * (h - before[1])
-            before = (g, h)
-        return total
-
     fine = values_of(mine("spectral", 65)())
     rows = alternating(
         {
             "spectral 17": mine("spectral", 17),
             "trapezoid 16": mine("trapezoid", 16),
             "trapezoid 50": mine("trapezoid", 50),
-            "loop 50": passes,
+            "loop 50": lambda: layer_loop(model, layer, x, 50),
             "conductance 17": lambda: LayerConductance(model, layer).attribute(x, target=0, n_steps=17),  # type: ignore[dict-item,return-value]
         },
         fine,
@@ -200,7 +172,8 @@ def layers(rounds: int) -> dict[str, object]:
 
 
 def resnet() -> dict[str, object]:
-    """ResNet-18 at 3x224x224 in float32, one image, once; the reference are 768 cells, more of them where kinks are."""
+    """ResNet-18 at 3x224x224 in float32, one image, once; the reference are at most 768 cells, more of them where kinks
+    are, whose own estimate is told."""
     model, x = resnet18(image(4, 224, torch.float32, 1)), image(1, 224, torch.float32, 5)
     target = torch.zeros(1, dtype=torch.long)
     job = job_of(model, segments(model, x, None, target))

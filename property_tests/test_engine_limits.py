@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.integration.engine import integrated_gradients
+from ig_props.integration.job import OPERATIONS
 from ig_props.integration.layers import layer_integral
 
 
@@ -32,7 +33,9 @@ def test_chunks_are_halved_where_memory_is_short(method: str) -> None:
     steps = 41 if method == "clenshaw-curtis" else 40
     short, whole = (integrated_gradients(m, x, target=0, method=method, n_steps=steps) for m in (model, plenty))
     assert model.rows <= 5 < plenty.rows
-    torch.testing.assert_close(short.values, whole.values, rtol=1e-12, atol=1e-14)
+    # a sum of so many terms may round at every one of them, and every gradient at every operation
+    rounding = (steps + OPERATIONS) * torch.finfo(x.dtype).eps * whole.values.abs().max()
+    assert bool(((short.values - whole.values).abs() <= rounding).all())
 
 
 def test_too_little_memory_for_one_point_says_so() -> None:

@@ -107,7 +107,7 @@ def segments(
     for x in ends:
         if not x.is_floating_point():
             raise TypeError(f"inputs must be of a floating dtype, given {x.dtype}; convert them with .float()")
-        if x.dim() < 1 or x.shape[0] != ends[0].shape[0] or x.shape[0] == 0:
+        if x.dim() == 0 or x.shape[0] != ends[0].shape[0] or x.shape[0] == 0:
             raise ValueError(f"inputs must be [N, …] with one N of at least 1, given {[list(p.shape) for p in ends]}")
         if x.dim() < 2:
             raise ValueError(
