@@ -11,7 +11,6 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-matplotlib.rcParams["svg.hashsalt"] = "ig-props"
 from matplotlib import pyplot as plt
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -157,7 +156,8 @@ def _picture(result: Mapping[str, Any], path: Path) -> None:
             axis.set_ylabel("relative error", fontsize=8)
             axis.legend(fontsize=7)
             axis.grid(alpha=0.3)
-    figure.savefig(path, metadata={"Date": None})
+    with plt.rc_context({"svg.hashsalt": "ig-props"}):
+        figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
 

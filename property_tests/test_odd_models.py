@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ig_props import integrated_gradients, layer_integral
+from ig_props.integration.arguments import segments
 from ig_props.integration.attribution import Attribution
+from ig_props.integration.job import ELEMENTS, OPERATIONS, ROWS, job_of
 from ig_props.integration.layers import layer_integrals
 
 DOUBLE = torch.float64
@@ -160,4 +162,18 @@ def test_layers_behind_one_another_are_as_each_alone_by_secants() -> None:
     both = layer_integrals(model, layers, x, target=0, method="secant", n_steps=20)
     for layer, found in zip(layers, both, strict=True):
         alone = layer_integral(model, layer, x, target=0, method="secant", n_steps=20)
+        assert isinstance(alone.values, Tensor)
         assert torch.equal(found.values, alone.values)  # type: ignore[arg-type]
+        # all layers are cuts, where secants are complete at any number of cells (`SECANT.completeness`)
+        sizes = alone.values.abs().flatten(1).sum(1)
+        assert bool((found.residual <= OPERATIONS * torch.finfo(DOUBLE).eps * sizes).all())
+
+
+def test_chunks_of_rules_that_are_not_traced_heed_what_a_model_keeps() -> None:
+    x = torch.randn(2, 4, dtype=DOUBLE)
+    rows = []
+    for width in (8, 4096):
+        model = nn.Sequential(nn.Linear(4, width), nn.Tanh(), nn.Linear(width, 2)).double()
+        rows.append(job_of(model, segments(model, x, None, 0), method="midpoint").budget.rows)
+    assert rows[0] == ROWS
+    assert 8 <= rows[1] <= ELEMENTS // 2048
