@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -114,3 +117,31 @@ def test_names_and_outputs_that_do_not_fit_are_one_sentence() -> None:
         scores.log_odds(torch.zeros(3, 2), 2)
     with pytest.raises(ValueError, match="name one"):
         scores.log_odds(torch.zeros(3, 2), None)
+
+
+class Wrapped(nn.Module):
+    def __init__(self, wrap: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.wrap, self.linear = wrap, nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.wrap(self.linear(x))
+
+
+@pytest.mark.parametrize("name", ["logit", "probability"])
+@pytest.mark.parametrize(
+    ("wrap", "error", "said"),
+    [
+        (lambda z: {"logits": z}, TypeError, "given a dict; .* give a score"),
+        (lambda z: (z, z), TypeError, "given a tuple; .* give a score"),
+        (lambda z: z.sum(), ValueError, "without a batch dimension"),
+    ],
+)
+def test_outputs_that_are_no_scores_are_one_sentence(
+    name: str, wrap: Callable[[Tensor], Any], error: type[Exception], said: str
+) -> None:
+    model = Wrapped(wrap)
+    with pytest.raises(error, match=said):
+        engine(model, torch.ones(1, 3), target=0, score=name)
+    with pytest.raises(error, match=said):
+        layer_integral(model, model.linear, torch.ones(1, 3), target=0, score=name)

@@ -166,8 +166,20 @@ def agreement(attributor: Attributor, case: Case, values: Array | None = None) -
     return outcome
 
 
-def judged(check: Callable[[Attributor, Case], Outcome]) -> Callable[[Attributor, Case], Outcome]:
-    """A check whose foreign errors are UNSUPPORTED and whose cases without a truth are INCONCLUSIVE, with the reason."""
+def _is_secant(attributor: Attributor, case: Case) -> bool:
+    from ig_props.checking.secants import beyond_bounds
+
+    return beyond_bounds(attributor, case)
+
+
+def judged(
+    check: Callable[[Attributor, Case], Outcome], *, by_nodes: bool = True
+) -> Callable[[Attributor, Case], Outcome]:
+    """A check whose foreign errors are UNSUPPORTED and whose cases without a truth are INCONCLUSIVE, with the reason.
+
+    by_nodes: whether a bound for sums over nodes decides. It says nothing of cell-secant rules, which keep completeness and
+    every contract none the less.
+    """
     guarded = answered(check)
 
     def run(attributor: Attributor, case: Case) -> Outcome:
@@ -175,7 +187,11 @@ def judged(check: Callable[[Attributor, Case], Outcome]) -> Callable[[Attributor
             return Outcome(Verdict.NOT_APPLICABLE, "numbers outside the range of half precision")
         try:
             outcome = guarded(attributor, case)
-            return guarded(attributor, case) if _is_wider(attributor, case, outcome) else outcome
+            if _is_wider(attributor, case, outcome):
+                outcome = guarded(attributor, case)
+            if outcome.verdict is Verdict.REFUTED and by_nodes and _is_secant(attributor, case):
+                return Outcome(Verdict.NOT_APPLICABLE, "a cell-secant rule, where nonlinear units follow one another")
+            return outcome
         except NoOracle as error:
             return Outcome(Verdict.INCONCLUSIVE, str(error))
         except NetworkError as error:

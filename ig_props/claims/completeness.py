@@ -191,7 +191,7 @@ CLAIMS = (
         "2103.13533; IG.discrete_residual for the budget of a rule with n nodes",
         ATTRIBUTIONS,
         from_space(PIECEWISE),
-        judged(residual),
+        judged(residual, by_nodes=False),
     ),
     Claim(
         "PATH.completeness.smooth",
@@ -202,7 +202,7 @@ CLAIMS = (
         "1703.01365 Proposition 1; 2103.13533",
         frozenset({Kind.IG}),
         from_space(SMOOTH),
-        judged(residual),
+        judged(residual, by_nodes=False),
     ),
     Claim(
         "PATH.completeness.autodiff",
@@ -213,7 +213,7 @@ CLAIMS = (
         "theory.md 1",
         frozenset({Kind.IG}),
         tied_cases,
-        judged(residual),
+        judged(residual, by_nodes=False),
     ),
     Claim(
         "PATH.completeness.cantor",

@@ -321,7 +321,7 @@ def _contract(id_: str, statement: str, strategy: Cases, check: Check, *premises
         "theory.md 11",
         EVERY,
         strategy,
-        judged(check),
+        judged(check, by_nodes=False),
     )
 
 

@@ -163,7 +163,7 @@ CLAIMS = (
     Claim(
         "RSI.completeness", "layers", ClaimKind.THEOREM, "at a cut the layer's attributions add up to S(x) - S(x')",
         ("the score depends on the input only through the layer",), "2205.10900; theory.md 5", LAYERS,
-        DRAWN, judged(completeness),
+        DRAWN, judged(completeness, by_nodes=False),
     ),
     Claim(
         "RS.bounded_variation", "layers", ClaimKind.THEOREM,

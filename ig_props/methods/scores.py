@@ -14,6 +14,7 @@ Score = Callable[[Tensor, int | Tensor | None], Tensor]
 
 def chosen(scores: Tensor, target: int | Tensor | None) -> Tensor:
     """The target's score of every sample, [N], from scores [N, classes]; ValueError for a target that does not exist."""
+    _tensor(scores)
     if target is None:
         if scores.dim() > 1 and scores.shape[1] != 1:
             raise ValueError(f"target is None, but the model returns {scores.shape[1]} scores; name one")
@@ -51,7 +52,21 @@ def every_log_odds(scores: Tensor, dim: int) -> Tensor:
     return (last - others).movedim(-1, dim)
 
 
+def _tensor(output: object) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"model must return a tensor [N] or [N, classes], given a {type(output).__name__}; "
+            "for anything else give a score that takes (output, target) and returns one number per sample"
+        )
+    if output.dim() == 0:
+        raise ValueError(
+            "model must return a tensor [N] or [N, classes], given a single number without a batch dimension"
+        )
+    return output
+
+
 def _classes(scores: Tensor) -> Tensor:
+    _tensor(scores)
     if scores.dim() != 2 or scores.shape[1] < 2:
         raise ValueError(f"probabilities need scores of at least two classes [N, C], given {list(scores.shape)}")
     return scores
