@@ -347,6 +347,18 @@ def _local_weights(beyond: np.ndarray) -> np.ndarray:
     return larger
 
 
+def interlacing(beyond: np.ndarray | None) -> float:
+    """Upper estimate of the discrepancy of a rule from its weights beyond each threshold i / N of N; 0 where its nodes do not
+    interlace the partial sums of positive weights with sum 1."""
+    if beyond is None or not _near(float(beyond[0]), 1.0, SINGLE) or (np.diff(beyond) > DOUBLE).any():
+        return 0.0
+    grid = len(beyond)
+    apart = np.abs(beyond - (1.0 - np.arange(grid) / grid))
+    if (apart > _local_weights(beyond) + 1.0 / grid).any():
+        return 0.0
+    return float(apart.max()) + 1.0 / grid
+
+
 def widest(attributor: Attributor, n: int) -> float:
     """n times the discrepancy of a rule whose nodes interlace the partial sums of its positive weights, at most `WIDEST`;
     0 for anything else.
@@ -354,11 +366,5 @@ def widest(attributor: Attributor, n: int) -> float:
     Such a rule is off by at most V times its discrepancy (Koksma), however wide its weights are: tanh-sinh rules are sparse
     in the middle. Nodes and weights that do not fit each other are no such rule.
     """
-    found = _beyond(attributor, FINE, n)
-    if found is None or not _near(float(found[0]), 1.0, SINGLE) or (np.diff(found) > DOUBLE).any():
-        return 0.0
-    apart = np.abs(found - (1.0 - np.arange(FINE) / FINE))
-    if (apart > _local_weights(found) + 1.0 / FINE).any():
-        return 0.0
-    discrepancy = float(apart.max()) + 1.0 / FINE
-    return discrepancy * n if discrepancy * n <= WIDEST else 0.0
+    width = n * interlacing(_beyond(attributor, FINE, n))
+    return width if width <= WIDEST else 0.0

@@ -24,7 +24,7 @@ from ig_props.checking.calling import (
     seed_everything,
     sheltered,
 )
-from ig_props.checking.judging import allowance, compare, constant, coordinate
+from ig_props.checking.judging import allowance, compare, coordinate
 from ig_props.claims.case import Case
 from ig_props.findings import HOLDS, Outcome, Verdict
 from ig_props.oracles.layers import layer_oracle
@@ -80,10 +80,11 @@ def apart(attributor: Attributor, case: Case) -> Apart:
     assert case.layer is not None
     coarse = max(eps, FLOAT32)
     if kind in (Kind.LAYER_INTEGRAL, Kind.LAYER_IG):
-        c = constant(attributor, case)
+        from ig_props.checking.layer_sums import quadrature
+
         known = [layer_oracle(case.network, t, x, b, case.layer, kind is Kind.LAYER_IG) for x, b, t in rows]
         return Apart(
-            np.array([o.quadrature(case.n_steps, c) + np.array(o.radius) for o in known]),
+            np.array([quadrature(attributor, case, o) + np.array(o.radius) for o in known]),
             np.array([o.rounding(eps, case.n_steps) for o in known]),
             np.array([o.rounding(coarse, case.n_steps) for o in known]),
         )

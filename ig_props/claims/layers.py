@@ -9,7 +9,8 @@ import numpy as np
 from ig_props.attributors.protocol import Attributor, Kind
 from ig_props.checking.answers import answer
 from ig_props.checking.calling import EPSILON, FLOAT32
-from ig_props.checking.judging import compare, constant, judged
+from ig_props.checking.judging import compare, judged
+from ig_props.checking.layer_sums import quadrature
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
 from ig_props.claims.polynomial_paths import attributions, curve
@@ -34,13 +35,13 @@ def _oracles(attributor: Attributor, case: Case) -> list[LayerOracle]:
 def agreement(attributor: Attributor, case: Case) -> Outcome:
     """Every unit against the exact layer integral within the variation bound."""
     known = _oracles(attributor, case)
-    eps, c = EPSILON[case.situation.dtype], constant(attributor, case)
+    eps = EPSILON[case.situation.dtype]
     return compare(
         lambda row, k: f"unit {k} of the layer" + (f", sample {row}" if len(known) > 1 else ""),
         answer(attributor, case),
         np.array([o.mid for o in known]),
         radius=np.array([o.radius for o in known]),
-        quadrature=np.array([o.quadrature(case.n_steps, c) for o in known]),
+        quadrature=np.array([quadrature(attributor, case, o) for o in known]),
         rounding=np.array([o.rounding(eps, case.n_steps) for o in known]),
         float32=np.array([o.rounding(max(eps, FLOAT32), case.n_steps) for o in known]),
         how="exact layer integral, piece by piece",
@@ -53,12 +54,12 @@ def completeness(attributor: Attributor, case: Case) -> Outcome:
     if not is_cut(case.network, case.layer):
         return Outcome(Verdict.NOT_APPLICABLE, "the layer is not a cut")
     known = _oracles(attributor, case)
-    eps, c = EPSILON[case.situation.dtype], constant(attributor, case)
+    eps = EPSILON[case.situation.dtype]
     return compare(
         lambda row, _: "sum over the layer" + (f", sample {row}" if len(known) > 1 else ""),
         answer(attributor, case).sum(axis=1, keepdims=True),
         np.array([[o.difference] for o in known]),
-        quadrature=np.array([[o.quadrature(case.n_steps, c).sum()] for o in known]),
+        quadrature=np.array([[quadrature(attributor, case, o).sum()] for o in known]),
         rounding=np.array([[o.rounding(eps, case.n_steps).sum()] for o in known]),
         float32=np.array([[o.rounding(max(eps, FLOAT32), case.n_steps).sum()] for o in known]),
         how="S(x) - S(x')",

@@ -12,6 +12,7 @@ from ig_props.attributors.protocol import Attributor, Kind
 from ig_props.checking.answers import answer
 from ig_props.checking.calling import EPSILON, ForeignError, Malformed
 from ig_props.checking.judging import allowance, constant
+from ig_props.checking.layer_sums import quadrature
 from ig_props.claims.case import Situation
 from ig_props.model_check.cases import ModelCase
 from ig_props.model_check.names import entry
@@ -95,8 +96,8 @@ class _Row:
     def truth(self, n_steps: int) -> Truth:
         """Raises NoOracle where there is none."""
         case, kind = self.case(n_steps), self.attributor.traits.kind
-        c = constant(self.attributor, case)
         if not kind.needs_layer:
+            c = constant(self.attributor, case)
             a = allowance(self.attributor, case)
             o = a.oracles[0]
             complete = o.difference[1] + o.completeness_budget(case.n_steps, c) + float(a.rounding.sum())
@@ -105,10 +106,10 @@ class _Row:
         known = layer_oracle(
             case.network, case.targets[0], case.inputs[0], case.baselines[0], case.layer, kind is Kind.LAYER_IG
         )
-        quadrature = known.quadrature(case.n_steps, c)
+        off = quadrature(self.attributor, case, known)
         rounding = known.rounding(EPSILON[case.situation.dtype], case.n_steps)
-        complete = float((quadrature + rounding).sum())
-        return Truth(np.array(known.mid), np.array(known.radius), quadrature, rounding, known.difference, complete)
+        complete = float((off + rounding).sum())
+        return Truth(np.array(known.mid), np.array(known.radius), off, rounding, known.difference, complete)
 
 
 def _percent(part: float, whole: float) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from flint import fmpq
@@ -25,8 +26,9 @@ class LayerOracle:
     """The layer integral (or layer IG) of every unit, with what bounds another's error.
 
     mid, radius: the value of unit k lies in [mid_k - radius_k, mid_k + radius_k], in the unit of the score.
-    variation: of ∂_k s along the path, values at kinks counted. speed: max |dh_k/dt|. slope, reach: bounds of |∂_k s| and
-    |h_k|. cut: whether the score depends on the input only through the layer. windows: kink windows of the path.
+    variation: of ∂_k s along the path, values at kinks counted. speed: max |dh_k/dt|. swings: gives max |∂_k s| times the
+    variation of dh_k/dt. slope, reach: bounds of |∂_k s| and |h_k|. cut: whether the score depends on the input only through
+    the layer. windows: kink windows of the path.
     """
 
     mid: Floats
@@ -40,10 +42,17 @@ class LayerOracle:
     operations: int
     ties: bool
     window: tuple[Windows, Floats, Floats]
+    swings: Callable[[], Floats]
 
     def quadrature(self, n_steps: int, constant: float = VARIATION_CONSTANT) -> Vector64:
         """`RS.bounded_variation`: sums with tags in cells no longer than c/n are off by at most V(f) max|α'| c/n."""
         bound: Vector64 = np.array(self.variation) * np.array(self.speed) * constant / n_steps
+        return bound
+
+    def moving(self, n_steps: int, constant: float) -> Vector64:
+        """`QUAD.variation_bound` for rules that integrate ∂_k s dh_k/dt over t: V(f α') is at most V(f) max|α'| +
+        max|f| V(α')."""
+        bound: Vector64 = self.quadrature(n_steps, constant) + np.array(self.swings()) * constant / n_steps
         return bound
 
     def rounding(self, eps: float, n_steps: int) -> Vector64:
@@ -184,6 +193,13 @@ def layer_oracle(
             high[k] += max(products) * (piece.end - piece.start)
     _record(inner, target, pieces[-1], fmpq(1), at, lows, highs, rectified)
     scores = [p.forms[-1].at(t)[target] for p, t in ((whole[-1], fmpq(1)), (whole[0], ZERO))]
+    reach = magnitudes(network, x, baseline)[layer]
+
+    def swings() -> Floats:
+        largest = np.array([to_float(max(abs(v[k]) for v in (*lows, *highs))) for k in range(size)])
+        turns = np.array([to_float(v) for v in _turns(pieces, at)]) + _odd_nodes(inner, pieces, at) * reach
+        return tuple((largest * turns * SLACK).tolist())
+
     mids = [to_float((a + b) / 2) for a, b in zip(low, high, strict=True)]
     halves = [to_float((b - a) / 2) for a, b in zip(low, high, strict=True)]
     return LayerOracle(
@@ -192,12 +208,13 @@ def layer_oracle(
         variation=tuple(to_float(max(_total(lows, k), _total(highs, k))) * SLACK for k in range(size)),
         speed=tuple(to_float(v) for v in speed),
         slope=tuple(steepest(network, target, layer).tolist()),
-        reach=tuple(magnitudes(network, x, baseline)[layer].tolist()),
+        reach=tuple(reach.tolist()),
         difference=to_float(scores[0] - scores[1]),
         cut=is_cut(network, layer),
         operations=operations(network),
         ties=ties,
         window=(Windows(network, whole), tuple(x), tuple(baseline)),
+        swings=swings,
     )
 
 
@@ -221,6 +238,35 @@ def _record(
     bottom, top = _gradient(network, states_at(network, piece, t), target, at, rectified)
     lows.append(bottom)
     highs.append(top)
+
+
+def _turns(pieces: Sequence[Piece], at: int) -> Vector:
+    """Variation of the velocity of a value over the pieces, entry by entry."""
+    rates = [piece.forms[at].slope for piece in pieces]
+    return [sum((abs(b[k] - a[k]) for a, b in pairwise(rates)), ZERO) for k in range(len(rates[0]))]
+
+
+def _odd_nodes(network: Network, pieces: Sequence[Piece], at: int) -> float:
+    """What the velocity of a value may vary besides, in bounds of the value: at a node on a kink, where automatic
+    differentiation may take a slope that is not between those on both sides (more than one gate turns, or one turns back).
+
+    A velocity is at most twice its value's bound, whatever the slopes, and turns there twice.
+    """
+    gates = [piece.states[:at] for piece in pieces]
+    edges = [(gates[0], gates[0], ZERO, pieces[0]), (gates[-1], gates[-1], fmpq(1), pieces[-1])]
+    edges += [(a, b, piece.start, piece) for a, b, piece in zip(gates[:-1], gates[1:], pieces[1:], strict=True)]
+    found = 0
+    for left, right, t, piece in edges:
+        there = states_at(network, piece, t)[:at]
+        open_ = [
+            (own, sides)
+            for a, own_, b in zip(left, there, right, strict=True)
+            if own_ is not None and a is not None and b is not None
+            for own, *sides in zip(own_, a, b, strict=True)
+            if not own == sides[0] == sides[1]
+        ]
+        found += len(open_) > 1 or any(sides[0] == sides[1] for _, sides in open_)
+    return 8.0 * found
 
 
 def _total(levels: list[Vector], k: int) -> fmpq:

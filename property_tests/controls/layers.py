@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from property_tests.controls._base import control
 from property_tests.mutants._base import Target, checked
-from property_tests.mutants.layers import INTEGRAL, LINE, layer_integral, layer_line, slopes_at, values_at
+from property_tests.mutants.layers import INTEGRAL, LINE, layer_integral, layer_line, slopes_at, values_at, velocities
 
 
 @control("The trapezoidal layer sum, cell by cell.", as_=INTEGRAL)
@@ -38,6 +38,16 @@ def left_layer_sum(
     h = [values_at(model, layer, p) for p in points]
     g = [slopes_at(model, layer, p, classes) for p in points[:-1]]
     return torch.stack([g[k] * (h[k + 1] - h[k]) for k in range(n_steps)]).sum(0)
+
+
+@control(
+    "Gradients times the layer's velocity along the path, by forward mode: a quadrature of the product.", as_=INTEGRAL
+)
+def forward_mode_velocities(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    return velocities(model, layer, x, b, classes, n_steps).mean(0)
 
 
 @control("The straight line between the layer's two values.", as_=LINE)

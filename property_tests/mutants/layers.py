@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from property_tests.mutants._base import Target, checked, midpoint, mutant, per_sample, selected
 
@@ -43,6 +44,27 @@ def slopes_at(
         return torch.autograd.grad(total, seen[-1], materialize_grads=True)[0]
     finally:
         handle.remove()
+
+
+def velocities(model: nn.Module, layer: nn.Module, x: Tensor, b: Tensor, target: Tensor, n_steps: int) -> Tensor:
+    """∂S/∂h dh/dt at the midpoints of n_steps cells, [n_steps, N, …]; the velocity is a dual number's tangent."""
+    found = []
+    for k in range(n_steps):
+        point = b + (k + 0.5) / n_steps * (x - b)
+        seen: list[Tensor | None] = []
+
+        def read(module: nn.Module, args: tuple[Any, ...], output: Tensor, seen: list[Tensor | None] = seen) -> None:
+            seen.append(forward_ad.unpack_dual(output).tangent)
+
+        handle = layer.register_forward_hook(read)
+        try:
+            with forward_ad.dual_level():
+                model(forward_ad.make_dual(point.clone(), (x - b).clone()))
+                velocity = seen[-1].clone() if seen[-1] is not None else 0.0
+        finally:
+            handle.remove()
+        found.append(slopes_at(model, layer, point, target) * velocity)
+    return torch.stack(found).detach()
 
 
 def layer_integral(
@@ -220,3 +242,21 @@ def increments_of_the_first_sample(
     h = [values_at(model, layer, p) for p in points]
     g = [slopes_at(model, layer, p, classes) for p in points]
     return torch.stack([(g[k] + g[k + 1]) / 2 * (h[k + 1] - h[k])[:1] for k in range(n_steps)]).sum(0)
+
+
+@mutant(as_=INTEGRAL, refuted_by=VALUE, defect="Gradients times velocities, with the weight 1/(n + 1) for n nodes.")
+def velocities_of_one_node_too_few(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    return velocities(model, layer, x, b, classes, n_steps).sum(0) / (n_steps + 1)
+
+
+@mutant(as_=INTEGRAL, refuted_by=VALUE, defect="Gradients along the path times the velocity at its middle.")
+def velocity_of_the_middle(
+    model: nn.Module, layer: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines, target, n_steps)
+    h = [values_at(model, layer, b + t * (x - b)) for t in (0.5 - 2**-10, 0.5 + 2**-10)]
+    points = [b + t * (x - b) for t in midpoint(n_steps)[0]]
+    return (h[1] - h[0]) * 2**9 * torch.stack([slopes_at(model, layer, p, classes) for p in points]).mean(0)
