@@ -305,6 +305,21 @@ def coupled_now_and_then(traits: Traits) -> st.SearchStrategy[Case] | None:
     return st.tuples(usual, nets.choice((False,) * 9 + (True,))).map(lambda pair: _coupled(*pair))
 
 
+def _in_tenths(drawn: st.SearchStrategy[Case] | None) -> st.SearchStrategy[Case] | None:
+    """Now and then points in tenths: what is subtracted from such numbers and added again does not give them back."""
+
+    def divided(pair: tuple[Case, bool]) -> Case:
+        case, wanted = pair
+        if not wanted or case.situation.dtype not in ("float64", "float32"):
+            return case
+        inputs, baselines = (
+            tuple(tuple(v / 10 for v in row) for row in rows) for rows in (case.inputs, case.baselines)
+        )
+        return replace(case, inputs=inputs, baselines=baselines)
+
+    return None if drawn is None else st.tuples(drawn, nets.choice((False, False, True))).map(divided)
+
+
 def _coupled(case: Case, wanted: bool) -> Case:
     if not wanted or len(case.inputs) == 1:
         return case
@@ -329,9 +344,10 @@ CLAIMS = (
     _contract("CODE.shape", "attributions have the shape of what they explain", coupled_now_and_then, shape),
     _contract("CODE.dtype", "attributions have the dtype of the inputs", coupled_now_and_then, dtype),
     _contract("CODE.determinism", "equal calls get equal answers", from_space(PIECEWISE), determinism),
-    _contract("CODE.purity", "model, tensors and process are left as they were", coupled_now_and_then, purity),
+    _contract("CODE.purity", "model, tensors and process are left as they were",
+              lambda traits: _in_tenths(coupled_now_and_then(traits)), purity),
     _contract("CODE.purity_after_failure", "also when the model raises half-way", 
-              lambda traits: failing_cases(traits, PIECEWISE), purity_after_failure),
+              lambda traits: _in_tenths(failing_cases(traits, PIECEWISE)), purity_after_failure),
     _contract("CODE.batch_independence", "a sample's attributions do not depend on its batch",
               _several("batches"), batch_independence, "the model does not couple samples"),
     _contract("CODE.mixed_targets", "every sample is explained for its own target",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Attributor, Kind
+from ig_props.attributors.protocol import Attributor, Kind, Traits
 from ig_props.checking.answers import answer
 from ig_props.checking.calling import EPSILON, FLOAT32
 from ig_props.checking.judging import compare, judged
@@ -17,8 +18,10 @@ from ig_props.claims.polynomial_paths import attributions, curve
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle
+from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import Space
 from ig_props.strategies.layers import from_space
+from ig_props.strategies.wide import sweep_cases
 
 LAYERS = frozenset({Kind.LAYER_INTEGRAL, Kind.LAYER_IG})
 
@@ -66,7 +69,15 @@ def completeness(attributor: Attributor, case: Case) -> Outcome:
     )
 
 
-DRAWN = from_space(Space(any_steps=True))
+_usual = from_space(Space(any_steps=True))
+
+
+def _drawn(traits: Traits) -> st.SearchStrategy[Case] | None:
+    """Layers of all sorts; every twelfth example sweeps thresholds behind a layer."""
+    usual = _usual(traits)
+    if usual is None or "vectors" not in traits.accepts:
+        return usual
+    return nets.choice((usual,) * 11 + (sweep_cases(traits),)).flatmap(lambda chosen: chosen)
 
 
 def skip_witness() -> str:
@@ -164,12 +175,12 @@ CLAIMS = (
     Claim(
         "RSI.completeness", "layers", ClaimKind.THEOREM, "at a cut the layer's attributions add up to S(x) - S(x')",
         ("the score depends on the input only through the layer",), "2205.10900; theory.md 5", LAYERS,
-        DRAWN, judged(completeness, by_nodes=False),
+        _drawn, judged(completeness, by_nodes=False),
     ),
     Claim(
         "RS.bounded_variation", "layers", ClaimKind.THEOREM,
         "layer attributions agree with the exact layer integral up to osc(f) Var(α) cell by cell",
-        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, DRAWN, judged(agreement),
+        ("the rule's tags lie inside its cells",), "theory.md 4", LAYERS, _drawn, judged(agreement),
     ),
     Claim(
         "RSI.skip_deficit", "layers", ClaimKind.COUNTEREXAMPLE, "off a cut a bypass leaves a deficit", (),

@@ -21,7 +21,7 @@ from ig_props.networks.network import Affine, Network, Node, Product, Relu, Shap
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import STEPS, Space, admissible_steps, cases
 from ig_props.strategies.layers import from_space
-from ig_props.strategies.wide import wide_cases
+from ig_props.strategies.wide import sweep_cases, wide_cases
 
 IG = frozenset({Kind.IG})
 MANY = (*STEPS, 512, 1024)
@@ -50,15 +50,14 @@ def thresholds(draw: st.DrawFn, shape: Shape, classes: int) -> Network:
 
 
 def now_and_then_wide(space: Space, curved: bool) -> Cases:
-    """Examples of a space, every eighth of them large."""
+    """Examples of a space, every eighth of them large; where one may be curved, every eighth sweeps thresholds as well."""
 
     def drawn(traits: Traits) -> st.SearchStrategy[Case]:
         usual = cases(traits, space)
         if "vectors" not in traits.accepts:
             return usual
-        return nets.choice((False,) * 7 + (True,)).flatmap(
-            lambda large: wide_cases(traits, space, curved) if large else usual
-        )
+        other = (wide_cases(traits, space, curved), *([sweep_cases(traits)] if curved else []))
+        return nets.choice((usual,) * (8 - len(other)) + other).flatmap(lambda chosen: chosen)
 
     return drawn
 

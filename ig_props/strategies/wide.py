@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from ig_props.attributors.protocol import Traits
-from ig_props.claims.case import Case
+from ig_props.attributors.protocol import Traits, drawn_dtypes
+from ig_props.claims.case import Case, Situation
 from ig_props.networks.network import Affine, Network, Node, Relu
 from ig_props.strategies import networks as nets
 from ig_props.strategies.cases import LATTICE, MOST_CALLS, Space, admissible_steps, situations
@@ -20,6 +20,10 @@ KINDS = ("features", "classes", "rows")
 
 def _tiled(values: list[float], size: int) -> tuple[float, ...]:
     return tuple(values[k % len(values)] for k in range(size))
+
+
+PLACES = 64
+MANY_STEPS = (512, 1000, 257, 100)
 
 
 @st.composite
@@ -57,3 +61,24 @@ def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool, kind
     if situation.chunk and n_steps * rows > MOST_CALLS * situation.chunk:
         situation = replace(situation, chunk=0)
     return Case(network, inputs, starts, targets, n_steps, situation)
+
+
+@st.composite
+def sweep_cases(draw: st.DrawFn, traits: Traits) -> Case:
+    """Σ_i relu(z_i - s_i) from 0 to 1 with thresholds all along the path and many steps: the attributions are the rule's
+    weights beyond each threshold, and show whether it has as many nodes as were asked for."""
+    offset = draw(nets.choice((0.25, 0.5, 0.875, 0.0)))
+    places = draw(st.lists(st.integers(0, PLACES - 1), min_size=1, max_size=PLACES, unique=True))
+    size = len(places)
+    one = tuple(tuple(float(i == j) for j in range(size)) for i in range(size))
+    nodes = (
+        Node(Affine(one, (0.0,) * size), (0,)),
+        Node(Affine(one, tuple(-(k + offset) / PLACES for k in places)), (1,)),
+        Node(Relu(), (2,)),
+        Node(Affine(((1.0,) * size,), (0.0,)), (3,)),
+    )
+    n_steps = draw(nets.choice(tuple(admissible_steps(traits, MANY_STEPS)))) if traits.has_steps else 50
+    return Case(
+        Network((size,), nodes), ((1.0,) * size,), ((0.0,) * size,), (0,),
+        n_steps, Situation(dtype=drawn_dtypes(traits)[0]), 1 if traits.kind.needs_layer else None,
+    )  # fmt: skip

@@ -89,3 +89,17 @@ def single_image_unbatched(
 ) -> Tensor:
     result = ig(model, inputs, baselines, target, n_steps)
     return result[0] if result.ndim == 4 and len(result) == 1 else result
+
+
+@mutant(
+    refuted_by=("CODE.purity",),
+    defect="Subtracts the baselines from the caller's inputs in place and adds them again, which rounding does not undo.",
+)
+def inputs_restored_by_arithmetic(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    result = ig(model, inputs, baselines, target, n_steps)
+    caller = inputs.detach()
+    caller -= baselines
+    caller += baselines
+    return result

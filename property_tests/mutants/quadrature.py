@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ig_props.quadrature import gauss_legendre
 from property_tests.mutants._base import (
     Rule,
     Target,
@@ -212,3 +213,12 @@ def random_nodes_leave_the_ends(
     nodes = draw.sort().values.tolist()
     cells = [b - a for a, b in pairwise(nodes)]
     return ig(model, inputs, baselines, target, n_steps, lambda n: (nodes[:-1], cells))
+
+
+@mutant(refuted_by=("QUAD.variation_bound",), defect="Takes at most 32 Gauss nodes, however many steps are asked for.")
+def steps_are_capped(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
+    def rule(n: int) -> Rule:
+        known = gauss_legendre(min(n, 32))
+        return list(known.nodes), list(known.weights)
+
+    return ig(model, inputs, baselines, target, n_steps, rule)
