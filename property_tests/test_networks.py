@@ -9,12 +9,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
+from ig_props.checking.calling import prepare
+from ig_props.claims.case import Case, Situation
 from ig_props.networks.exact import restrict
 from ig_props.networks.formula import formula
 from ig_props.networks.network import (
     Add,
     Affine,
+    Flatten,
     Network,
     NetworkError,
     Node,
@@ -111,3 +115,14 @@ def test_a_weight_that_would_be_rounded_is_refused() -> None:
     TorchNetwork(network, torch.float64)
     with pytest.raises(NetworkError, match="float32"):
         TorchNetwork(network, torch.float32)
+
+
+def test_models_with_modes_have_one_gradient_whatever_the_strides() -> None:
+    row = tuple(float(k % 5 - 2) for k in range(24))
+    network = Network((3, 2, 4), (Node(Flatten(), (0,)), Node(Affine((row,), (0.0,)), (1,))))
+    situation = Situation(layout="channels_last", modal=True)
+    call = prepare(Case(network, (row, row[::-1]), ((0.0,) * 24,) * 2, (0, 0), situation=situation)).call
+    assert isinstance(call.inputs, Tensor)
+    one = call.inputs[1].unsqueeze(0).detach().requires_grad_()
+    (found,) = torch.autograd.grad(call.model(one).sum(), one)
+    assert found.flatten().tolist() == list(row)

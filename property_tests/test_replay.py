@@ -145,7 +145,10 @@ def test_scripts_of_second_models_compute_both_sides(how: str, expected: tuple[f
         ),
         ("CODE.purity_after_failure", replace(SMALL, numbers={"fails": (1.0,)}), "hooks"),
         ("CODE.purity_after_failure", replace(SMALL, numbers={"fails": (0.0,)}), "hooks"),
-        ("CODE.errors", replace(SMALL, numbers={"flaw": (2.0,)}), "NaN"),
+        *(
+            ("CODE.errors", replace(SMALL, numbers={"flaw": (float(k),)}), name)
+            for k, name in ((2, "nan"), (5, "integers"))
+        ),
         ("CODE.dtype", replace(SMALL, situation=Situation(dtype="float32")), "dtype"),
         ("CODE.second_model", replace(SMALL, other=ONE), "the answer of an earlier call was overwritten"),
         ("CODE.shape", SMALL, "returned None; a tensor is needed"),
@@ -155,6 +158,17 @@ def test_scripts_of_contracts_run(claim: str, case: Case, note: str) -> None:
     told = finding(claim, Verdict.REFUTED, case, attributor="mine.py:attribute", note=note)
     assert f"# {note}" in script(told)
     run_script(script(told))
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [(0, "no such score"), (1, "another shape"), (3, "transpose(-2, -1)"), (4, "one row too few")],
+)
+def test_scripts_of_wrong_arguments_show_the_argument(flaw: int, said: str) -> None:
+    case = replace(SMALL, numbers={"flaw": (float(flaw),)})
+    assert said in script(
+        finding("CODE.errors", Verdict.REFUTED, case, attributor="mine.py:attribute", note="answered")
+    )
 
 
 def test_the_plainest_script_has_about_six_lines() -> None:

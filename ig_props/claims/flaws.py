@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ig_props.attributors.protocol import Attributor, Traits
-from ig_props.checking.answers import answer, read
+from ig_props.checking.answers import alike, answer, read
 from ig_props.checking.calling import (
     DEVICE,
     ForeignError,
@@ -31,7 +32,8 @@ from ig_props.strategies.layers import any_cases
 
 
 def errors(attributor: Attributor, case: Case) -> Outcome:
-    """Arguments without a sound answer must raise and leave nothing behind, and a NaN must not come back as a number."""
+    """Arguments without a sound answer must raise and leave nothing behind, a NaN must not come back as a number, and
+    integer baselines must raise or count as the floats that they are."""
     first = answer(attributor, case)
     flaw = FLAWS[int(case.numbers["flaw"][0])]
     prepared = prepare(case)
@@ -46,6 +48,9 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
         call = replace(call, baselines=_turned(inputs))
     elif flaw == "rows":
         call = replace(call, baselines=torch.zeros_like(inputs)[:-1])
+    elif flaw == "integers":
+        assert isinstance(call.baselines, Tensor)
+        call = replace(call, baselines=call.baselines.to(torch.int64))
     else:
         spoiled = inputs.detach().clone()
         spoiled.view(-1)[0] = float("nan")
@@ -66,6 +71,9 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
             if np.isfinite(values[0]).all():
                 return Outcome(Verdict.REFUTED, "an input of NaN was answered with finite attributions")
             return HOLDS
+        if flaw == "integers":
+            values = read(attributor, case, prepared, raw)
+            return alike(attributor, case, values, first, "the same whole baselines as floats")
     if flaw == "target":
         return Outcome(
             Verdict.REFUTED,
@@ -74,7 +82,7 @@ def errors(attributor: Attributor, case: Case) -> Outcome:
     return Outcome(Verdict.REFUTED, f"baselines of another shape than the inputs were answered with {describe(raw)}")
 
 
-FLAWS = ("target", "baselines", "nan", "layout", "rows")
+FLAWS = ("target", "baselines", "nan", "layout", "rows", "integers")
 
 
 def _too_large(case: Case) -> int | Tensor:
@@ -94,7 +102,8 @@ def _turnable(shape: tuple[int, ...]) -> bool:
 
 
 def flawed_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
-    """Small affine models: with a NaN the attribution of the coordinate itself cannot be finite."""
+    """Small affine models: with a NaN the attribution of the coordinate itself cannot be finite. Curved ones for integer
+    baselines, whose path must not keep to whole numbers."""
     flaws = [0.0]
     if "baselines" in traits.accepts and not traits.kind.needs_layer:
         flaws += [1.0, 3.0, 4.0]
@@ -103,9 +112,14 @@ def flawed_cases(traits: Traits) -> st.SearchStrategy[Case] | None:
     drawn = any_cases(traits, Space(families=(nets.affine,), situations=False, images=True))
     if drawn is None:
         return None
+    curved = any_cases(traits, Space(situations=False)) if "baselines" in traits.accepts else None
 
     @st.composite
     def build(draw: st.DrawFn) -> Case:
+        if curved is not None and draw(nets.choice((False, False, False, True))):
+            case = draw(curved)
+            whole = tuple(tuple(float(math.floor(v)) for v in row) for row in case.baselines)
+            return replace(case, baselines=whole, numbers={"flaw": (float(FLAWS.index("integers")),)})
         case = draw(drawn)
         flaw = draw(st.sampled_from(flaws))
         if FLAWS[int(flaw)] == "baselines" and case.network.size == 1:

@@ -258,8 +258,21 @@ def _errors(case: Case, finding: Finding) -> Plan:
         wide = [*shape[:-1], min(2 * shape[-1], shape[-1] + 2)]
         call = f"answer(model, x, torch.zeros({wide}, dtype=x.dtype))"
         return Plan((f"print({call})  # the baseline has another shape",), case, several=True, layers=True)
+    others = {
+        3: ("print(answer(model, x, torch.zeros_like(x).transpose(-2, -1)))  # as many numbers in another shape",),
+        4: ("print(answer(model, x, torch.zeros_like(x)[:-1]))  # one row too few",),
+        5: (f"print({HERE})", "print(answer(model, x, baseline.to(torch.int64)))  # the same numbers as integers"),
+    }
+    if flaw in others:
+        return Plan(others[flaw], case, several=True, layers=True)
     ending = ("x = x.clone()", 'x.view(-1)[0] = float("nan")', f"print({HERE})  # the input is not a number")
     return Plan(ending, case, several=True, layers=True)
+
+
+def _integers(case: Case, finding: Finding) -> Plan:
+    """The same whole baselines as integers and as floats."""
+    received = "answer(model, x, baseline.to(torch.int64))"
+    return Plan((_pair(case, finding, received, HERE),), _tensors(case), several=True, layers=True)
 
 
 def _second(case: Case, finding: Finding) -> Plan:
@@ -313,6 +326,7 @@ _COMPARED: dict[str, Callable[[Case, Finding], Plan]] = {
     "CODE.chunking": _chunking,
     "CODE.memory_layout": _layout,
     "CODE.no_grad": _no_grad,
+    "CODE.errors": _integers,
     "CODE.second_model": _second,
 }
 """Claims about numbers that are compared with other answers of the same code."""

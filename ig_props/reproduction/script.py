@@ -85,7 +85,7 @@ def _model(case: Case, name: str, *, module: bool, layers: bool) -> list[str]:
         joined = "torch.cat(parts, dim=1)" if s.parts > 1 else "parts[0]"
         coupled = " - scores.mean(dim=0, keepdim=True)" if s.coupled else ""
         seen = f"{joined}.to(torch.{dtype})"
-        score = f"self.dropout(self.inner(self.norm({seen})))" if s.modal else f"self.inner({seen})"
+        score = f"self.dropout(self.inner(self.norm({seen}.contiguous())))" if s.modal else f"self.inner({seen})"
         lines += [
             "class Whole(torch.nn.Module):",
             "    def __init__(self, inner):",

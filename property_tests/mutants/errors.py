@@ -30,3 +30,18 @@ def baseline_stretched_to_fit(
     x, b, classes = checked(inputs, baselines.flatten()[0].expand_as(inputs), target, n_steps)
     b = baselines.detach() if baselines.shape == inputs.shape else b
     return (x - b) * average(model, x, b, classes, midpoint(n_steps))
+
+
+@mutant(
+    refuted_by=ERRORS,
+    defect="Points of the path have the dtype of the baselines: whole numbers where these are integers.",
+)
+def path_in_the_dtype_of_the_baselines(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    x, b, classes = checked(inputs, baselines.to(inputs.dtype), target, n_steps)
+
+    def grad(model: nn.Module, points: Tensor, classes: Tensor) -> Tensor:
+        return gradient(model, points.to(baselines.dtype).to(x.dtype), classes)
+
+    return ig(model, x, b, classes, n_steps, grad=grad)
