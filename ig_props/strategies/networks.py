@@ -39,8 +39,8 @@ T = TypeVar("T")
 WEIGHTS = (1.0, -1.0, 0.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 1.5, -1.5, 0.25, -0.75, 4.0)
 BIASES = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -1.5, 0.25)
 SCALES = (1.0,) * 8 + (2.0**-8, 2.0**8, 2.0**-22, 2.0**22)
-TINY = (*SCALES, 2.0**-40)
-"""For affine models, on which even rules with an absolute tolerance are exact."""
+AFFINE_SCALES = (*SCALES, 2.0**-40, 1.0 + 2.0**-9, 1.0 + 2.0**-9)
+"""For affine models, on which even rules with an absolute tolerance are exact. The last has more bits than bfloat16 keeps."""
 GATES: tuple[Op, ...] = (Relu(), Relu(), LeakyRelu(0.25), Abs())
 KERNELS = ((2, 2), (1, 2), (2, 1))
 CURVES: tuple[Op, ...] = (Tanh(), Sigmoid(), Softplus(), Gelu())
@@ -158,7 +158,7 @@ def affine(draw: Draw, shape: Shape, classes: int) -> Network:
     if draw(choice((False, False, True))):
         width = draw(st.integers(1, 3))
         value, size = b.add(affine_op(draw, size, width), value), width
-    b.add(affine_op(draw, size, classes, scale=draw(choice(TINY))), value)
+    b.add(affine_op(draw, size, classes, scale=draw(choice(AFFINE_SCALES))), value)
     return b.build()
 
 
@@ -172,7 +172,7 @@ def affine_layers(draw: Draw, shape: Shape, classes: int) -> Network:
         b.add(affine_op(draw, math.prod(shape), draw(st.integers(1, 3))), _flat_input(b))
         if draw(choice((False, True))):
             b.add(affine_op(draw, math.prod(b.last_shape()), draw(st.integers(1, 3))), len(b.nodes))
-    b.add(affine_op(draw, math.prod(b.last_shape()), classes, scale=draw(choice(TINY))), len(b.nodes))
+    b.add(affine_op(draw, math.prod(b.last_shape()), classes, scale=draw(choice(AFFINE_SCALES))), len(b.nodes))
     return b.build()
 
 
@@ -220,7 +220,7 @@ def pointwise(draw: Draw, shape: Shape, classes: int) -> Network:
     if draw(choice((True, False))):
         value = b.add(draw(choice(GATES)), value)
     out = b.last_shape()
-    b.add(affine_op(draw, math.prod(out), classes, scale=draw(choice(TINY))), b.add(Flatten(), value))
+    b.add(affine_op(draw, math.prod(out), classes, scale=draw(choice(AFFINE_SCALES))), b.add(Flatten(), value))
     return b.build()
 
 

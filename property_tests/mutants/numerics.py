@@ -226,3 +226,11 @@ def sum_turned_positive(
     result = ig(model, inputs, baselines, target, n_steps)
     sign = torch.where(result.flatten(1).sum(1) < 0, -1.0, 1.0).to(result.dtype)
     return result * sign.reshape(-1, *[1] * (result.ndim - 1))
+
+
+@mutant(refuted_by=("QUAD.weights_sum_one",), defect="float32 models run under bfloat16 autocast.")
+def single_precision_under_autocast(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50
+) -> Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=inputs.dtype == torch.float32):
+        return ig(model, inputs, baselines, target, n_steps).to(inputs.dtype)
