@@ -30,6 +30,7 @@ LIBRARIES = {
     "grad_cam": ("pytorch_grad_cam", "grad-cam"),
     "saliency": ("saliency", "saliency"),
     "shap": ("shap", "shap"),
+    "torch": ("torch", "torch"),
     "torchcam": ("torchcam", "torchcam"),
     "zennit": ("zennit", "zennit"),
 }
