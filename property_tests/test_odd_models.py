@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -177,3 +179,17 @@ def test_chunks_of_rules_that_are_not_traced_heed_what_a_model_keeps() -> None:
         rows.append(job_of(model, segments(model, x, None, 0), method="midpoint").budget.rows)
     assert rows[0] == ROWS
     assert 8 <= rows[1] <= ELEMENTS // 2048
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "secant"}, {"method": "midpoint", "internal_batch_size": 1}])
+@pytest.mark.parametrize("curve", [nn.Identity(), nn.ReLU(), nn.Tanh()])
+def test_one_sample_of_a_channels_last_batch_is_what_it_is_in_any_layout(
+    curve: nn.Module, options: dict[str, Any]
+) -> None:
+    """torch's batch norm gets the gradient of such a slice wrong on the CPU."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.BatchNorm2d(3, affine=False), nn.Flatten(), nn.Linear(24, 4), curve, nn.Linear(4, 1))
+    model = model.double().eval()
+    batch = torch.randn(2, 3, 2, 4, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    found = [integrated_gradients(model, x.unsqueeze(0), **options).values for x in (batch[0], batch[0].contiguous())]
+    assert torch.equal(*found)

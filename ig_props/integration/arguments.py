@@ -90,7 +90,7 @@ def _starts(ends: Tensors, baselines: object) -> Tensors:
             )
         if b.device != x.device or b.dtype != x.dtype:
             raise ValueError(f"baselines is {b.dtype} on {b.device}; the inputs' {x.dtype} on {x.device} is needed")
-        found.append(b.detach().expand_as(x))
+        found.append(b.detach().contiguous().expand_as(x))
     return tuple(found)
 
 
@@ -103,7 +103,8 @@ def segments(
 ) -> Segments:
     """Checked arguments; TypeError or ValueError in one sentence that names what does not fit."""
     score = score_of(score)
-    ends = tuple(x.detach() for x in as_tuple(inputs, "inputs"))
+    # dense, since torch 2.13's batch norm on the CPU gets the gradient of one sample sliced from a channels-last batch wrong
+    ends = tuple(x.detach().contiguous() for x in as_tuple(inputs, "inputs"))
     for x in ends:
         if not x.is_floating_point():
             raise TypeError(f"inputs must be of a floating dtype, given {x.dtype}; convert them with .float()")

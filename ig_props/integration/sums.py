@@ -148,7 +148,7 @@ def secant_sum(
             rows = segments.at(samples, here.flatten())
             multipliers = gradients(secant, rows, samples, scale)
             for part, g in enumerate(multipliers):
-                g = g[:-count].view(size, count, -1)
+                g = g[:-count].reshape(size, count, -1)
                 shape = totals[part][first:last].shape
                 totals[part][first:last] += g.sum(0, dtype=torch.float64).view(shape)
                 if signs is not None:
