@@ -85,7 +85,7 @@ def downstream(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """How long do commands and verdicts take on this machine, and the engine beside its peers? -- --large for ResNet-18."""
     install(session, "-e", ".[all,audit,test]")
-    session.run("python", "benchmarks/speed.py", env=ONE_THREAD)
     session.run("python", "benchmarks/estimates.py", env=ONE_THREAD)
+    session.run("python", "benchmarks/speed.py", env=ONE_THREAD)
     session.run("python", "benchmarks/accelerator.py")
     session.run("python", "benchmarks/engine.py", *session.posargs)
