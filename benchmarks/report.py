@@ -198,7 +198,7 @@ as the smaller one (CNN, 2e-3). The time of exact pieces of a CNN is that of tor
 17 or 33 gradients, but a small model's trace takes as long as the gradients, and the rule that shows an error to be small has
 twice the nodes of the one that has it. ResNet-18 was not run to 2e-3, and its reference is itself a sum of cells.
 
-Ratios vary by a quarter from run to run (least to most, below), so that figures near their goal may lie on either side of it.
+Times vary from run to run (least to most, below), so that figures near their goal may lie on either side of it.
 
 ![Error against time and against gradients](benchmarks.svg)
 

@@ -22,6 +22,8 @@ LEAST_STEPS = 10
 """A method that does not take n_steps is held to what a rule with ten nodes achieves."""
 DOUBLE, SINGLE = 2.0**-40, 2.0**-18
 """Probes are small sums: what differs by less is the same number in float64, or up to float32 rounding."""
+SAME = {"float64": DOUBLE, "float32": 4.0 * SINGLE}
+"""The same for probes with divided differences, whose numerators are up to 2.4 and denominators at least 0.1, times 4."""
 
 
 def _affine(rows: Sequence[Sequence[float]]) -> Network:
@@ -322,14 +324,18 @@ def _discrepancy(attributor: Attributor) -> float:
     return min(most, float(np.abs(found - beyond).max()) + 1.0 / GRID)
 
 
-def _beyond(attributor: Attributor, grid: int, n: int = 20) -> np.ndarray | None:
-    """The rule's weights beyond each threshold i / grid, read from one attribution; None where there is no answer."""
+def thresholds(grid: int) -> Network:
+    """Σ_i relu(z_i - i / grid): on the path from 0 to 1 every attribution is a rule's weight beyond one threshold."""
     rows = tuple(tuple(1.0 if i == j else 0.0 for j in range(grid)) for i in range(grid))
     shifts = tuple(-i / grid for i in range(grid))
-    network = Network(
+    return Network(
         (grid,), (Node(Affine(rows, shifts), (0,)), Node(Relu(), (1,)), Node(Affine(((1.0,) * grid,), (0.0,)), (2,)))
     )
-    values = Probe(attributor)(network, ((1.0,) * grid,), ((0.0,) * grid,), n=n)
+
+
+def _beyond(attributor: Attributor, grid: int, n: int = 20) -> np.ndarray | None:
+    """The rule's weights beyond each threshold i / grid, read from one attribution; None where there is no answer."""
+    values = Probe(attributor)(thresholds(grid), ((1.0,) * grid,), ((0.0,) * grid,), n=n)
     return None if values is None or not np.isfinite(values).all() else values[0]
 
 

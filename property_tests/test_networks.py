@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -46,6 +46,7 @@ def test_json_round_trip_is_the_identity(network: Network) -> None:
     assert network_from_json(json.loads(network_to_text(network))) == network
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_torch_in_float64_equals_the_rationals(data: st.DataObject) -> None:
     """Dyadic weights and lattice points are evaluated without rounding: equality, no tolerance."""

@@ -80,13 +80,13 @@ def apart(attributor: Attributor, case: Case) -> Apart:
     assert case.layer is not None
     coarse = max(eps, FLOAT32)
     if kind in (Kind.LAYER_INTEGRAL, Kind.LAYER_IG):
-        from ig_props.checking.layer_sums import quadrature
+        from ig_props.checking.layer_sums import quadrature, rounding
 
         known = [layer_oracle(case.network, t, x, b, case.layer, kind is Kind.LAYER_IG) for x, b, t in rows]
         return Apart(
             np.array([quadrature(attributor, case, o) + np.array(o.radius) for o in known]),
-            np.array([o.rounding(eps, case.n_steps) for o in known]),
-            np.array([o.rounding(coarse, case.n_steps) for o in known]),
+            np.array([rounding(attributor, case, o, eps) for o in known]),
+            np.array([rounding(attributor, case, o, coarse) for o in known]),
         )
     return _apart_on_maps(attributor, case, eps, coarse)
 

@@ -48,14 +48,15 @@ class Wrapper(nn.Module):
     def __init__(self, network: TorchNetwork, dtype: torch.dtype, coupled: bool) -> None:
         super().__init__()
         self.norm: nn.Module = nn.Identity()
-        self.modal = False
         self.network, self.dtype, self.coupled = network, dtype, coupled
         self.dropout: nn.Module = nn.Identity()
 
     def forward(self, *parts: Tensor) -> Tensor:
         x = (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)).to(self.dtype)
         # torch 2.13's batch norm on the CPU gets the gradient of one sample sliced from a channels-last batch wrong
-        scores: Tensor = self.dropout(self.network(self.norm(x.contiguous() if self.modal else x)))
+        scores: Tensor = self.dropout(
+            self.network(self.norm(x if isinstance(self.norm, nn.Identity) else x.contiguous()))
+        )
         centred: Tensor = scores - scores.mean(dim=0, keepdim=True)
         return centred if self.coupled else scores
 
@@ -66,7 +67,7 @@ def _with_modes(model: Wrapper, case: Case) -> None:
         shape = case.network.input_shape
         norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
         model.norm = norm(shape[0], eps=0.0, affine=False, dtype=model.dtype, device=DEVICE)
-    model.dropout, model.modal = nn.Dropout(0.5), True
+    model.dropout = nn.Dropout(0.5)
 
 
 @dataclass(frozen=True)

@@ -166,12 +166,6 @@ def agreement(attributor: Attributor, case: Case, values: Array | None = None) -
     return outcome
 
 
-def _is_secant(attributor: Attributor, case: Case) -> bool:
-    from ig_props.checking.secants import beyond_bounds
-
-    return beyond_bounds(attributor, case)
-
-
 def judged(
     check: Callable[[Attributor, Case], Outcome], *, by_nodes: bool = True
 ) -> Callable[[Attributor, Case], Outcome]:
@@ -183,13 +177,15 @@ def judged(
     guarded = answered(check)
 
     def run(attributor: Attributor, case: Case) -> Outcome:
+        from ig_props.checking.secants import beyond_bounds
+
         if case.situation.dtype in ("float16", "bfloat16") and not _modest(case):
             return Outcome(Verdict.NOT_APPLICABLE, "numbers outside the range of half precision")
         try:
             outcome = guarded(attributor, case)
             if _is_wider(attributor, case, outcome):
                 outcome = guarded(attributor, case)
-            if outcome.verdict is Verdict.REFUTED and by_nodes and _is_secant(attributor, case):
+            if outcome.verdict is Verdict.REFUTED and by_nodes and beyond_bounds(attributor, case):
                 return Outcome(Verdict.NOT_APPLICABLE, "a cell-secant rule, where nonlinear units follow one another")
             return outcome
         except NoOracle as error:

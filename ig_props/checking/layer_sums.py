@@ -17,24 +17,15 @@ from ig_props.checking.answers import answer
 from ig_props.checking.calling import ForeignError, Malformed
 from ig_props.checking.judging import constant
 from ig_props.claims.case import Case, Situation
-from ig_props.diagnosis import FINE, GRID, WIDEST, interlacing
-from ig_props.networks.network import Affine, Network, Node, Relu
+from ig_props.diagnosis import FINE, GRID, SAME, WIDEST, interlacing, thresholds
 from ig_props.oracles.layers import LayerOracle
-
-EXACT = {"float64": 2.0**-40, "float32": 2.0**-16}
-"""Below this difference a sum on the probe, with numbers of size one, is the exact integral."""
 
 
 def _beyond(attributor: Attributor, grid: int, n: int, dtype: str) -> NDArray[np.float64] | None:
-    """What a method gives the units relu(z_i - i / grid) under their sum, on the path from 0 to 1: a Stieltjes sum 1 - i/grid,
-    another rule the weights it has beyond i / grid."""
-    rows = tuple(tuple(1.0 if i == j else 0.0 for j in range(grid)) for i in range(grid))
-    nodes = (
-        Node(Affine(rows, tuple(-i / grid for i in range(grid))), (0,)),
-        Node(Relu(), (1,)),
-        Node(Affine(((1.0,) * grid,), (0.0,)), (2,)),
-    )
-    case = Case(Network((grid,), nodes), ((1.0,) * grid,), ((0.0,) * grid,), (0,), n, Situation(dtype=dtype), 2)
+    """What a method gives the rectified units of `thresholds`: a Stieltjes sum 1 - i / grid, another rule the weights it has
+    beyond i / grid, which differ from that by the order of its cells."""
+    situation = Situation(dtype=dtype)
+    case = Case(thresholds(grid), ((1.0,) * grid,), ((0.0,) * grid,), (0,), n, situation, 2)
     try:
         values = answer(attributor, case)
     except (ForeignError, Malformed):
@@ -50,13 +41,13 @@ def width(attributor: Attributor, n: int) -> float:
     nodes do not interlace their weights, and where a probe shows nothing."""
     traits = attributor.traits
     dtype = drawn_dtypes(traits)[0]
-    if traits.kind is not Kind.LAYER_INTEGRAL or not traits.has_steps or dtype not in EXACT:
+    if traits.kind is not Kind.LAYER_INTEGRAL or not traits.has_steps or dtype not in SAME:
         return 0.0
     for who, steps, value in _known:
         if who is attributor and (steps == n or steps == 0):
             return value
     coarse = _beyond(attributor, GRID, max(3, traits.min_steps), dtype)
-    if coarse is None or (np.abs(coarse - (1.0 - np.arange(GRID) / GRID)) <= EXACT[dtype]).all():
+    if coarse is None or (np.abs(coarse - (1.0 - np.arange(GRID) / GRID)) <= SAME[dtype]).all():
         _known.append((attributor, 0, 0.0))
         return 0.0
     wide = n * interlacing(_beyond(attributor, FINE, n, dtype))
@@ -70,3 +61,8 @@ def quadrature(attributor: Attributor, case: Case, known: LayerOracle) -> NDArra
     if moving:
         return known.moving(case.n_steps, moving)
     return known.quadrature(case.n_steps, constant(attributor, case))
+
+
+def rounding(attributor: Attributor, case: Case, known: LayerOracle, eps: float) -> NDArray[np.float64]:
+    """Bound of the rounding of a layer method on one sample; velocities are up to twice the layer's own values."""
+    return known.rounding(eps, case.n_steps) * (2.0 if width(attributor, case.n_steps) else 1.0)

@@ -17,6 +17,7 @@ from ig_props.attributors.protocol import Attributor, Kind, drawn_dtypes
 from ig_props.checking.answers import answer
 from ig_props.checking.calling import ForeignError, Malformed
 from ig_props.claims.case import Case, Situation
+from ig_props.diagnosis import SAME
 from ig_props.networks.network import Add, Affine, AvgPool2d, Concat, Conv2d, Flatten, Network, Node, Relu
 
 STRAIGHT = (Affine, Conv2d, AvgPool2d, Add, Concat, Flatten)
@@ -24,10 +25,9 @@ GRID = 256
 FIRST, SECOND = 102 / GRID, 103 / GRID
 """Where along the probe's path its two rectifiers in series turn: within one cell of nearly every grid."""
 LEAN, SCALE = 1 / 64, 4.0
+SHIFT = SCALE * (SECOND - FIRST) - LEAN * SECOND
 PROBES = 3
 """Numbers of steps at which a rule's answers must be those of the cell-secant rule."""
-CLOSE = {"float64": 2.0**-40, "float32": 2.0**-16}
-"""The probe is a sum of a few numbers of size one for each cell."""
 
 
 def bends_in_series(network: Network, start: int = 0) -> bool:
@@ -41,15 +41,14 @@ def bends_in_series(network: Network, start: int = 0) -> bool:
 
 
 def _probe() -> Network:
-    """relu(relu(4 x0 - 4 FIRST) - x1/64 - e), whose outer rectifier opens at SECOND on the diagonal from 0 to (1, 1)."""
-    e = SCALE * (SECOND - FIRST) - LEAN * SECOND
+    """relu(relu(4 x0 - 4 FIRST) - x1/64 - SHIFT), whose outer rectifier opens at SECOND on the diagonal from 0 to (1, 1)."""
     return Network(
         (2,),
         (
             Node(Affine(((1.0, 0.0), (0.0, 1.0)), (0.0, 0.0)), (0,)),
             Node(Affine(((SCALE, 0.0), (0.0, 1.0)), (-SCALE * FIRST, 0.0)), (1,)),
             Node(Relu(), (2,)),
-            Node(Affine(((1.0, -LEAN),), (-e,)), (3,)),
+            Node(Affine(((1.0, -LEAN),), (-SHIFT,)), (3,)),
             Node(Relu(), (4,)),
             Node(Affine(((1.0,),), (0.0,)), (5,)),
         ),
@@ -64,8 +63,7 @@ def _slope(before: float, after: float) -> float:
 def _reference(n: int) -> NDArray[np.float64]:
     """The cell-secant rule's two attributions on the probe, with n equal cells."""
     inner = [SCALE * (k / n - FIRST) for k in range(n + 1)]
-    e = SCALE * (SECOND - FIRST) - LEAN * SECOND
-    outer = [max(u, 0.0) - LEAN * k / n - e for k, u in enumerate(inner)]
+    outer = [max(u, 0.0) - LEAN * k / n - SHIFT for k, u in enumerate(inner)]
     found = np.zeros(2)
     for (u, w), (v, z) in zip(pairwise(inner), pairwise(outer), strict=True):
         found += _slope(v, z) * np.array([SCALE * _slope(u, w), -LEAN]) / n
@@ -75,7 +73,7 @@ def _reference(n: int) -> NDArray[np.float64]:
 def _measured(attributor: Attributor) -> bool:
     traits = attributor.traits
     dtype = drawn_dtypes(traits)[0]
-    if not traits.has_steps or dtype not in CLOSE:
+    if not traits.has_steps or dtype not in SAME:
         return False
     network, least = _probe(), max(1, traits.min_steps)
     together = [n for n in range(least, least + 4 * PROBES) if int(n * FIRST) == int(n * SECOND)]
@@ -86,7 +84,7 @@ def _measured(attributor: Attributor) -> bool:
             values = answer(attributor, case)
         except (ForeignError, Malformed):
             return False
-        if values.shape != (1, 2) or not (np.abs(values[0] - _reference(n)) <= CLOSE[dtype]).all():
+        if values.shape != (1, 2) or not (np.abs(values[0] - _reference(n)) <= SAME[dtype]).all():
             return False
     return True
 

@@ -11,7 +11,7 @@ from ig_props.attributors.protocol import Attributor, Kind, Traits
 from ig_props.checking.answers import answer
 from ig_props.checking.calling import EPSILON, FLOAT32
 from ig_props.checking.judging import compare, judged
-from ig_props.checking.layer_sums import quadrature
+from ig_props.checking.layer_sums import quadrature, rounding
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
 from ig_props.claims.polynomial_paths import attributions, curve
@@ -45,8 +45,8 @@ def agreement(attributor: Attributor, case: Case) -> Outcome:
         np.array([o.mid for o in known]),
         radius=np.array([o.radius for o in known]),
         quadrature=np.array([quadrature(attributor, case, o) for o in known]),
-        rounding=np.array([o.rounding(eps, case.n_steps) for o in known]),
-        float32=np.array([o.rounding(max(eps, FLOAT32), case.n_steps) for o in known]),
+        rounding=np.array([rounding(attributor, case, o, eps) for o in known]),
+        float32=np.array([rounding(attributor, case, o, max(eps, FLOAT32)) for o in known]),
         how="exact layer integral, piece by piece",
     )
 
@@ -63,8 +63,8 @@ def completeness(attributor: Attributor, case: Case) -> Outcome:
         answer(attributor, case).sum(axis=1, keepdims=True),
         np.array([[o.difference] for o in known]),
         quadrature=np.array([[quadrature(attributor, case, o).sum()] for o in known]),
-        rounding=np.array([[o.rounding(eps, case.n_steps).sum()] for o in known]),
-        float32=np.array([[o.rounding(max(eps, FLOAT32), case.n_steps).sum()] for o in known]),
+        rounding=np.array([[rounding(attributor, case, o, eps).sum()] for o in known]),
+        float32=np.array([[rounding(attributor, case, o, max(eps, FLOAT32)).sum()] for o in known]),
         how="S(x) - S(x')",
     )
 

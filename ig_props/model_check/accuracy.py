@@ -12,7 +12,7 @@ from ig_props.attributors.protocol import Attributor, Kind
 from ig_props.checking.answers import answer
 from ig_props.checking.calling import EPSILON, ForeignError, Malformed
 from ig_props.checking.judging import allowance, constant
-from ig_props.checking.layer_sums import quadrature
+from ig_props.checking.layer_sums import quadrature, rounding
 from ig_props.claims.case import Situation
 from ig_props.model_check.cases import ModelCase
 from ig_props.model_check.names import entry
@@ -107,9 +107,9 @@ class _Row:
             case.network, case.targets[0], case.inputs[0], case.baselines[0], case.layer, kind is Kind.LAYER_IG
         )
         off = quadrature(self.attributor, case, known)
-        rounding = known.rounding(EPSILON[case.situation.dtype], case.n_steps)
-        complete = float((off + rounding).sum())
-        return Truth(np.array(known.mid), np.array(known.radius), off, rounding, known.difference, complete)
+        lost = rounding(self.attributor, case, known, EPSILON[case.situation.dtype])
+        complete = float((off + lost).sum())
+        return Truth(np.array(known.mid), np.array(known.radius), off, lost, known.difference, complete)
 
 
 def _percent(part: float, whole: float) -> str:
