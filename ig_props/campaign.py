@@ -29,7 +29,7 @@ from ig_props.running.request import (
 from ig_props.running.worker import versions
 
 if TYPE_CHECKING:
-    from ig_props.attributors.protocol import Attributor, Call, Traits
+    from ig_props.attributors.protocol import Attributor, Call
     from ig_props.claims.claim import Claim
     from ig_props.reports.run import Run
 
@@ -144,14 +144,11 @@ class _Quiet:
 
     def __init__(self, attributor: Attributor) -> None:
         self._attributor = attributor
+        self.traits = attributor.traits
 
     @property
     def name(self) -> str:
         return self._attributor.name
-
-    @property
-    def traits(self) -> Traits:
-        return self._attributor.traits
 
     def attribute(self, call: Call) -> Any:
         sink = _Sink()
@@ -190,7 +187,6 @@ def _here(
 
     registry: Any = import_module(request.registry)
     calling: Any = import_module("ig_props.checking.calling")
-    preflight = getattr(registry, "preflight", calling.preflight)
     began, findings, cannot_run = time.monotonic(), [], False
     title = str(getattr(subject, "name", None) or getattr(subject, "__qualname__", type(subject).__name__))
     title = subject if isinstance(subject, str) else title
@@ -206,7 +202,7 @@ def _here(
             attributor = _quiet(
                 coerce(subject, as_=request.as_, stage=request.stage, args=request.args, accepts=request.accepts)
             )
-            preflight(attributor)
+            attributor.traits = calling.preflight(attributor)
             own = None
             if request.model is not None:
                 given = {name: getattr(request, name) for name in MODEL}

@@ -39,7 +39,7 @@ def _power(degree: int) -> Network:
 
 
 class Probe:
-    """Calls an attributor on tiny cases; a call that raises or answers nonsense gives None."""
+    """Calls an attributor on tiny cases, with at least n steps; a call that raises or answers nonsense gives None."""
 
     def __init__(self, attributor: Attributor) -> None:
         self.attributor = attributor
@@ -55,7 +55,8 @@ class Probe:
     ) -> np.ndarray | None:
         points = [tuple(tuple(map(float, row)) for row in rows) for rows in (inputs, baselines)]
         situation = Situation(dtype=dtype or drawn_dtypes(self.attributor.traits)[0])
-        case = Case(network, points[0], points[1], tuple(targets), n, situation)
+        steps = self.attributor.traits.fitting(n)
+        case = Case(network, points[0], points[1], tuple(targets), steps, situation)
         try:
             return attributions(self.attributor, case)
         except (ForeignError, Malformed):
@@ -142,7 +143,9 @@ def _rule(probe: Probe, n: int) -> list[str]:
     distance, sentence = min(matches)
     if distance <= SINGLE:
         return [sentence]
-    return _path_of_nodes(probe, max(n, 50)) if probe.attributor.traits.has_steps else []
+    return (
+        _path_of_nodes(probe, probe.attributor.traits.fitting(max(n, 50))) if probe.attributor.traits.has_steps else []
+    )
 
 
 def _path_of_nodes(probe: Probe, n: int) -> list[str]:
@@ -266,8 +269,7 @@ def _rescaling(probe: Probe) -> list[str]:
         Node(Affine(((0.0, 1.0),), (0.0,)), (0,)),
         Node(Add(), (3, 4)),
     )
-    n = max(3, probe.attributor.traits.min_steps)
-    values = probe(Network((2,), cube), ((1.0, 1.0),), ((0.0, 0.0),), n=n)
+    values = probe(Network((2,), cube), ((1.0, 1.0),), ((0.0, 0.0),), n=3)
     if values is None or not np.isfinite(values).all():
         return []
     a, b = (float(v) for v in values[0])
@@ -284,10 +286,10 @@ def diagnose(attributor: Attributor) -> tuple[str, ...]:
     if traits.kind.needs_layer or "vectors" not in traits.accepts:
         return ()
     probe = Probe(attributor)
-    steps = [n for n in (6, 10, 20, 50) if n >= traits.min_steps] or [traits.min_steps]
+    steps = [traits.fitting(n) for n in (6, 10, 20, 50)]
     found = _weights(probe, steps)
     if traits.kind == "ig":
-        rule = _rule(probe, max(5, traits.min_steps))
+        rule = _rule(probe, traits.fitting(5))
         found += [s for s in rule if found or "relative" not in s]
     for part in (_displacement, _signs, _targets, _batches):
         if part is not _displacement or "baselines" in traits.accepts:

@@ -84,6 +84,45 @@ def gauss_legendre(n: int) -> Rule:
     return Rule("gauss-legendre", tuple(t for t, _ in pairs), tuple(w for _, w in pairs), 2 * n - 1)
 
 
+def clenshaw_curtis(n: int) -> Rule:
+    """Clenshaw-Curtis with n nodes, both ends included (n odd, at least 3); each is nested in the one with 2n - 1."""
+    if n < 3 or n % 2 == 0:
+        raise ValueError(f"Clenshaw-Curtis needs an odd number of nodes, at least 3, given {n}")
+    m = n - 1
+    angles = [math.pi * j / m for j in range(n)]
+    weights = []
+    for j, angle in enumerate(angles):
+        terms = [
+            2.0 / (1 - 4 * k * k) * math.cos(2 * k * angle) * (0.5 if 2 * k == m else 1.0) for k in range(1, m // 2 + 1)
+        ]
+        weights.append((1.0 + math.fsum(terms)) * (0.5 if j in (0, m) else 1.0) / m)
+    return Rule("clenshaw-curtis", tuple(0.5 * (1.0 - math.cos(a)) for a in angles), tuple(weights), n)
+
+
+GAUSS_KRONROD = (
+    (0.991455371120812639206854697526329, 0.022935322010529224963732008058970, 0.0),
+    (0.949107912342758524526189684047851, 0.063092092629978553290700663189204, 0.129484966168869693270611432679082),
+    (0.864864423359769072789712788640926, 0.104790010322250183839876322541518, 0.0),
+    (0.741531185599394439863864773280788, 0.140653259715525918745189590510238, 0.279705391489276667901467771423780),
+    (0.586087235467691130294144691693013, 0.169004726639267902826583426598550, 0.0),
+    (0.405845151377397166906606412076961, 0.190350578064785409913256402421014, 0.381830050505118944950369775488975),
+    (0.207784955007898467600689403773245, 0.204432940075298892414161999234649, 0.0),
+    (0.0, 0.209482141084727828012999174891714, 0.417959183673469387755102040816327),
+)
+"""Nodes on [-1, 1] from the right end to the middle, and their weights in Kronrod's rule of 15 and in Gauss' of 7."""
+GAUSS_KRONROD_PANEL = (*((-t, k, g) for t, k, g in GAUSS_KRONROD), *reversed(GAUSS_KRONROD[:-1]))
+"""The same for all 15 nodes, ascending."""
+
+
+def gauss_kronrod(n: int) -> Rule:
+    """Kronrod's rule of 15 nodes in each of n / 15 equal panels."""
+    if n < 15 or n % 15:
+        raise ValueError(f"Gauss-Kronrod needs a multiple of 15 nodes, given {n}")
+    panels = n // 15
+    nodes = tuple((p + (t + 1) / 2) / panels for p in range(panels) for t, _, _ in GAUSS_KRONROD_PANEL)
+    return Rule("gauss-kronrod", nodes, tuple(k / (2 * panels) for _, k, _ in GAUSS_KRONROD_PANEL) * panels, 23)
+
+
 RULES: dict[str, Callable[[int], Rule]] = {
     "left": left,
     "right": right,

@@ -212,7 +212,7 @@ def test_captums_trapezoid_claims_the_trapezoid_rule() -> None:
     installed("captum:IntegratedGradients")
     traits = load("captum:IntegratedGradients", args={"method": "riemann_trapezoid"}).traits
     assert traits.rule is quadrature.trapezoid
-    assert traits.min_steps == 2
+    assert [traits.fitting(n) for n in (1, 2, 3)] == [2, 2, 3]
     assert not traits.adaptive
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ig_props import quadrature
 from ig_props.attributors.plain import Plain
-from ig_props.attributors.protocol import PLAIN, CannotRun, Kind, Traits
+from ig_props.attributors.protocol import ANY_STEPS, PLAIN, CannotRun, Kind, Traits
 from ig_props.quadrature import Rule
 
 METHODS: dict[str, Callable[[int], Rule]] = {
@@ -35,8 +35,8 @@ def _method(name: str, args: Mapping[str, object]) -> str:
 def _integrated(kind: Kind, name: str, args: Mapping[str, object]) -> Traits:
     """Captum asserts more than one step for its Riemann sums ("has to be larger than one")."""
     method = _method(name, args)
-    least = 1 if method == DEFAULT_METHOD else 2
-    return Traits(kind, accepts=INPUTS, min_steps=least, rule=METHODS[method], adaptive=False)
+    steps = ANY_STEPS if method == DEFAULT_METHOD else ANY_STEPS[1:]
+    return Traits(kind, accepts=INPUTS, steps=steps, rule=METHODS[method], adaptive=False)
 
 
 def integrated_gradients(name: str, stage: str, args: Mapping[str, object]) -> Plain:

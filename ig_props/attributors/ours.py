@@ -6,13 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ig_props.attributors.plain import Plain
-from ig_props.attributors.protocol import PLAIN, CannotRun, Kind, Traits
-from ig_props.quadrature import RULES
+from ig_props.attributors.protocol import ANY_STEPS, PLAIN, CannotRun, Kind, Traits
+from ig_props.quadrature import RULES, clenshaw_curtis, gauss_kronrod
 
 TUPLES = PLAIN | {"tuples", "no-baseline", "scalar-baseline", "broadcast-baseline", "no-target", "chunking"}
 ONE_LAYER = frozenset({"shared-modules", "tuples"})
 """What layer methods do not accept: a layer that is called several times has no one integral."""
-LEAST = {"trapezoid": 2}
+NAMED = {**RULES, "clenshaw-curtis": clenshaw_curtis, "gauss-kronrod": gauss_kronrod}
+STEPS = {
+    "trapezoid": ANY_STEPS[1:],
+    "simpson": ANY_STEPS[2::2],
+    "clenshaw-curtis": ANY_STEPS[2::2],
+    "gauss-kronrod": ANY_STEPS[14::15],
+}
+"""Numbers of steps of methods that do not take every one."""
 
 
 def _refused(name: str, args: Mapping[str, object], *known: str) -> None:
@@ -45,11 +52,8 @@ def integrated_gradients(name: str, stage: str, args: Mapping[str, object]) -> P
             model, inputs, baselines, target, n_steps=n_steps, method=method, internal_batch_size=internal_batch_size
         ).values
 
-    rule = RULES.get(str(method))
-    least = LEAST.get(str(method), 1)
-    return Plain(
-        by_rule, name, Traits(Kind.IG, accepts=TUPLES, min_steps=least, rule=rule, adaptive=rule is None), args
-    )
+    rule, steps = NAMED.get(str(method)), STEPS.get(str(method), ANY_STEPS)
+    return Plain(by_rule, name, Traits(Kind.IG, accepts=TUPLES, steps=steps, rule=rule, adaptive=rule is None), args)
 
 
 def layer_integral(name: str, stage: str, args: Mapping[str, object]) -> Plain:
@@ -80,7 +84,8 @@ def layer_integral(name: str, stage: str, args: Mapping[str, object]) -> Plain:
             internal_batch_size=internal_batch_size,
         ).values  # fmt: skip
 
-    return Plain(by_rule, name, Traits(Kind.LAYER_INTEGRAL, accepts=accepts), args)
+    steps = ANY_STEPS[2::2] if method == "spectral" else ANY_STEPS
+    return Plain(by_rule, name, Traits(Kind.LAYER_INTEGRAL, accepts=accepts, steps=steps), args)
 
 
 def _map(kind: Kind, method: str) -> Callable[[str, str, Mapping[str, object]], Plain]:

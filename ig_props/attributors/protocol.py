@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -65,25 +66,32 @@ PLAIN = frozenset(
 """What a plain function with the common signature is asked for: float32 and float64 tensors [N, …], one input."""
 
 
+ANY_STEPS = range(1, 2**31)
+
+
 @dataclass(frozen=True)
 class Traits:
     """What an attributor claims and accepts.
 
     kind: what it computes. stage: "raw" or "normalized" for maps. accepts: keys of `ACCEPTS`. has_steps: whether
-    `n_steps` reaches it; min_steps: the least number it documents. rule: the named quadrature rule behind `n_steps`
-    when known. adaptive: whether its nodes depend on the model or input. documented: claim id -> where the library
-    documents that it does not hold. dtypes: floating dtypes it works in, the preferred one first.
+    `n_steps` reaches it; steps: the numbers it takes, ascending. rule: the named quadrature rule behind `n_steps` when
+    known. adaptive: whether its nodes depend on the model or input. documented: claim id -> where the library documents
+    that it does not hold. dtypes: floating dtypes it works in, the preferred one first.
     """
 
     kind: Kind = Kind.IG
     stage: str = "raw"
     accepts: frozenset[str] = PLAIN
     has_steps: bool = True
-    min_steps: int = 1
+    steps: Sequence[int] = ANY_STEPS
     rule: Callable[[int], Rule] | None = None
     adaptive: bool = True
     documented: dict[str, str] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ("float64", "float32")
+
+    def fitting(self, n: int) -> int:
+        """The least number of steps it takes that is not below n, or the largest one."""
+        return self.steps[min(bisect_left(self.steps, n), len(self.steps) - 1)]
 
 
 def drawn_dtypes(traits: Traits) -> list[str]:

@@ -108,9 +108,8 @@ def steps(subject: Subject) -> Section | None:
     except NoTruth:
         return None
     found: dict[int, float] = {}
-    for n in STEPS if subject.inputs.numel() <= SMALL else STEPS[:-1]:
-        if n < subject.method.traits.min_steps:
-            continue
+    admissible = dict.fromkeys(map(subject.method.traits.fitting, STEPS))
+    for n in admissible if subject.inputs.numel() <= SMALL else list(admissible)[:-1]:
         errors = apart(subject.explained(n_steps=n), truth)
         if errors is None:
             return None

@@ -110,7 +110,7 @@ class Subject:
         base = copy.deepcopy(self.model if model is None else model).requires_grad_(True)
         dtype = self.inputs.dtype if model is None else _dtype(base)
         layer = self.module(base) if self.method.traits.kind.needs_layer else None
-        steps = max(n_steps or self.n_steps, self.method.traits.min_steps)
+        steps = self.method.traits.fitting(n_steps or self.n_steps)
         scored = self.scored(base) if model is None or self.score == "logit" else Scored(base, self.score)
         call = Call(
             scored, self.inputs.to(dtype, copy=True), self.start.to(dtype, copy=True), self.target, steps, layer

@@ -46,7 +46,7 @@ def width(attributor: Attributor, n: int) -> float:
     for who, steps, value in _known:
         if who is attributor and (steps == n or steps == 0):
             return value
-    coarse = _beyond(attributor, GRID, max(3, traits.min_steps), dtype)
+    coarse = _beyond(attributor, GRID, traits.fitting(3), dtype)
     if coarse is None or (np.abs(coarse - (1.0 - np.arange(GRID) / GRID)) <= SAME[dtype]).all():
         _known.append((attributor, 0, 0.0))
         return 0.0

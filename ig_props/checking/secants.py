@@ -75,8 +75,8 @@ def _measured(attributor: Attributor) -> bool:
     dtype = drawn_dtypes(traits)[0]
     if not traits.has_steps or dtype not in SAME:
         return False
-    network, least = _probe(), max(1, traits.min_steps)
-    together = [n for n in range(least, least + 4 * PROBES) if int(n * FIRST) == int(n * SECOND)]
+    network = _probe()
+    together = [n for n in traits.steps[: 4 * PROBES] if int(n * FIRST) == int(n * SECOND)]
     for n in together[:PROBES]:
         layer = 1 if traits.kind.needs_layer else None
         case = Case(network, ((1.0, 1.0),), ((0.0, 0.0),), (0,), n, Situation(dtype=dtype), layer)

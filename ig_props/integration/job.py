@@ -66,7 +66,7 @@ def _traced(model: nn.Module, asked: Segments) -> tuple[Structure, Segments]:
     return structure, replace(asked, forward=lambda *rows: graph(*(r.clone() for r in rows)), score=chosen)
 
 
-PLAIN = (*RULES, "gauss-kronrod", "spectral")
+PLAIN = (*RULES, "gauss-kronrod")
 """Rules that are the same for every model."""
 
 

@@ -118,6 +118,9 @@ def _by_name(sweep: Sweep, job: Job, model: nn.Module, rule: str, n_steps: int |
             raise ValueError(f"method 'secant' needs scalar activations alone behind the layer; {why}")
         values = _secants(sweep, heads, steps, [])
     elif rule == "spectral":
+        if structure.family in (Family.PIECEWISE, Family.MIXED):
+            why = f"{structure.family}: {structure.reason}"
+            raise ValueError(f"method 'spectral' needs a smooth model; this one has {why}")
         values = sweep.spectral(steps - 1)
     else:
         values = sweep.midpoint(steps) if rule == "midpoint" else sweep.trapezoid(steps)

@@ -10,6 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from ig_props import quadrature
 from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.breakpoints import Pieces
 from ig_props.integration.secant import SecantModel
@@ -187,15 +188,8 @@ def pieces_sum(
 @cache
 def clenshaw_curtis(n: int) -> tuple[Tensor, Tensor]:
     """n + 1 nodes and weights on [0, 1] in ascending order, n even; exact to degree n + 1, nested in 2n."""
-    angles = [math.pi * j / n for j in range(n + 1)]
-    weights = []
-    for j, angle in enumerate(angles):
-        terms = [
-            2.0 / (1 - 4 * k * k) * math.cos(2 * k * angle) * (0.5 if 2 * k == n else 1.0) for k in range(1, n // 2 + 1)
-        ]
-        weights.append((1.0 + math.fsum(terms)) * (0.5 if j in (0, n) else 1.0) / n)
-    nodes = [0.5 * (1.0 - math.cos(angle)) for angle in angles]
-    return torch.tensor(nodes, dtype=torch.float64), torch.tensor(weights, dtype=torch.float64)
+    rule = quadrature.clenshaw_curtis(n + 1)
+    return torch.tensor(rule.nodes, dtype=torch.float64), torch.tensor(rule.weights, dtype=torch.float64)
 
 
 def nested(segments: Segments, budget: Budget, largest: int, first: int = 8) -> Iterator[tuple[int, Tensors]]:
@@ -226,23 +220,9 @@ def nested(segments: Segments, budget: Budget, largest: int, first: int = 8) -> 
         yield n + 1, totals.pop(n)
 
 
-GAUSS_KRONROD = (
-    (0.991455371120812639206854697526329, 0.022935322010529224963732008058970, 0.0),
-    (0.949107912342758524526189684047851, 0.063092092629978553290700663189204, 0.129484966168869693270611432679082),
-    (0.864864423359769072789712788640926, 0.104790010322250183839876322541518, 0.0),
-    (0.741531185599394439863864773280788, 0.140653259715525918745189590510238, 0.279705391489276667901467771423780),
-    (0.586087235467691130294144691693013, 0.169004726639267902826583426598550, 0.0),
-    (0.405845151377397166906606412076961, 0.190350578064785409913256402421014, 0.381830050505118944950369775488975),
-    (0.207784955007898467600689403773245, 0.204432940075298892414161999234649, 0.0),
-    (0.0, 0.209482141084727828012999174891714, 0.417959183673469387755102040816327),
-)
-"""Nodes on [-1, 1] from the right end to the middle, and their weights in Kronrod's rule of 15 and in Gauss' of 7."""
-
-
 def gauss_kronrod(panels: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """15 nodes in each of so many equal panels of [0, 1], ascending, and the weights [2, K] of both rules."""
-    half = torch.tensor(GAUSS_KRONROD, dtype=torch.float64, device=device)
-    full = torch.cat([half * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64, device=device), half[:-1].flip(0)])
+    panel = torch.tensor(quadrature.GAUSS_KRONROD_PANEL, dtype=torch.float64, device=device)
     starts = torch.arange(panels, dtype=torch.float64, device=device)[:, None]
-    nodes = (starts + (full[:, 0] + 1) / 2) / panels
-    return nodes.flatten(), (full[:, 1:].T / (2 * panels)).repeat(1, panels)
+    nodes = (starts + (panel[:, 0] + 1) / 2) / panels
+    return nodes.flatten(), (panel[:, 1:].T / (2 * panels)).repeat(1, panels)

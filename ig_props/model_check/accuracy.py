@@ -82,7 +82,7 @@ class _Row:
             inputs=(subject.inputs[self.row],),
             baselines=(subject.baselines[self.row],),
             targets=(subject.targets[self.row],),
-            n_steps=max(n_steps, traits.min_steps),
+            n_steps=traits.fitting(n_steps),
             situation=Situation(dtype=subject.dtype, target="tensor" if "mixed-targets" in traits.accepts else "int"),
             layer=subject.layer if traits.kind.needs_layer else None,
             subject=subject,
@@ -189,12 +189,11 @@ def _needed(row: _Row, truth: Truth) -> str:
     """From how many steps on the error was measured to stay below the goal, and from how many on it is bound to."""
     goal = GOAL * truth.largest
     small, large = None, 0
-    for n in STEPS:
-        if row.case(n).n_steps == n:
-            if float(truth.errors(row.received(n)).max()) <= goal:
-                small = n if small is None else small
-            else:
-                small, large = None, n
+    for n in dict.fromkeys(map(row.attributor.traits.fitting, STEPS)):
+        if float(truth.errors(row.received(n)).max()) <= goal:
+            small = n if small is None else small
+        else:
+            small, large = None, n
     if small is None:
         return f"; for 1 % {large} steps are not enough"
     return f"; for 1 % {small} steps are enough{_proved(row, truth, goal)}"

@@ -110,7 +110,7 @@ def drawn(
     """
     count = len(subject.inputs)
     batches = "batches" in traits.accepts
-    steps = [n for n in STEPS if n >= traits.min_steps] if traits.has_steps else [50]
+    steps = [traits.fitting(n) for n in STEPS] if traits.has_steps else [50]
 
     @st.composite
     def build(draw: st.DrawFn) -> Case:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ig_props.running.events import CannotRunEvent, Event, Found, to_line
 
 if TYPE_CHECKING:
-    from ig_props.attributors.protocol import Attributor, Call, Traits
+    from ig_props.attributors.protocol import Attributor, Call
     from ig_props.claims.claim import Claim
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,14 +98,11 @@ class Watched:
 
     def __init__(self, attributor: Attributor, board: Board) -> None:
         self._attributor, self._board, self._process = attributor, board, os.getpid()
+        self.traits = attributor.traits
 
     @property
     def name(self) -> str:
         return self._attributor.name
-
-    @property
-    def traits(self) -> Traits:
-        return self._attributor.traits
 
     def attribute(self, call: Call) -> Any:
         self._board.enter(Phase.CALLING)
@@ -329,7 +326,7 @@ def _serve(pipe: _Pipe, board: Board) -> None:
     pipe.say(control="hello", claims=list(claims), versions=versions())
     attributor = Watched(foreign, board)
     try:
-        preflight(attributor)
+        attributor.traits = preflight(attributor)
     except CannotRun as error:
         pipe.emit(CannotRunEvent(request["spec"], str(error)))
         return

@@ -90,15 +90,15 @@ def baselines(draw: Draw, inputs: tuple[Point, ...], zero_only: bool, far: bool)
 
 
 def admissible_steps(traits: Traits, steps: Sequence[int] = STEPS) -> list[int]:
-    """The numbers of steps an attributor documents as accepted."""
-    return [n for n in steps if n >= traits.min_steps] or [max(traits.min_steps, max(steps))]
+    """The numbers of steps that an attributor takes nearest above the given ones."""
+    return list(dict.fromkeys(traits.fitting(n) for n in steps))
 
 
 def _steps(traits: Traits, space: Space) -> st.SearchStrategy[int]:
     usual = choice(tuple(admissible_steps(traits, space.steps)))
-    if not space.any_steps or traits.min_steps > MOST_STEPS:
+    if not space.any_steps:
         return usual
-    every = st.integers(max(1, traits.min_steps), MOST_STEPS)
+    every = st.integers(1, MOST_STEPS).map(traits.fitting)
     return choice((False, True)).flatmap(lambda other: every if other else usual)
 
 

@@ -55,9 +55,7 @@ def wide_cases(draw: st.DrawFn, traits: Traits, space: Space, curved: bool, kind
     # counted in ones of k, so that no split into equal parts repeats the targets
     targets = tuple((first + step * k.bit_count()) % classes for k in range(rows))
     steps = [n for n in admissible_steps(traits, space.steps) if n * rows * size <= 400_000]
-    n_steps = (
-        draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else max(50, traits.min_steps)
-    )
+    n_steps = draw(nets.choice((*sorted(steps)[-3:], *steps))) if traits.has_steps and steps else traits.fitting(50)
     if situation.chunk and n_steps * rows > MOST_CALLS * situation.chunk:
         situation = replace(situation, chunk=0)
     return Case(network, inputs, starts, targets, n_steps, situation)

@@ -195,6 +195,18 @@ def adaptive_cells(model: nn.Module, inputs: Tensor, baselines: Tensor, target: 
     return (x - b) * sum((cell(k / n_steps, 1 / n_steps, depth) for k in range(n_steps)), torch.zeros_like(x))
 
 
+@control("Gauss nodes in panels of 16, which takes multiples of 16 alone.")
+def panels_of_sixteen(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 64) -> Tensor:
+    def rule(n: int) -> Rule:
+        known, panels = gauss_legendre(16), n // 16
+        nodes = [(p + t) / panels for p in range(panels) for t in known.nodes]
+        return nodes, [w / panels for w in known.weights] * panels
+
+    if n_steps % 16:
+        raise ValueError(f"n_steps must be a multiple of 16, given {n_steps}")
+    return ig(model, inputs, baselines, target, n_steps, rule)
+
+
 @control("Tanh-sinh nodes, sparse in the middle, with weights scaled to sum to 1.")
 def tanh_sinh(model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 50) -> Tensor:
     def rule(n: int) -> Rule:

@@ -55,6 +55,23 @@ def trapezoid_cells_miscounted(
 @mutant(
     refuted_by=("QUAD.weights_sum_one",),
     blunt=True,
+    defect="Trapezoid sums of 16 nodes each, for multiples of 16 alone: the interval between two of them is lost.",
+)
+def trapezoid_in_blocks_of_sixteen(
+    model: nn.Module, inputs: Tensor, baselines: Tensor, target: Target, n_steps: int = 64
+) -> Tensor:
+    def rule(n: int) -> Rule:
+        block = [0.5, *[1.0] * 14, 0.5]
+        return [k / (n - 1) for k in range(n)], [w / (n - 1) for w in block * (n // 16)]
+
+    if n_steps % 16:
+        raise ValueError(f"n_steps must be a multiple of 16, given {n_steps}")
+    return ig(model, inputs, baselines, target, n_steps, rule)
+
+
+@mutant(
+    refuted_by=("QUAD.weights_sum_one",),
+    blunt=True,
     defect="Half weights on step 0 and step n - 1 of a grid of n + 1 points: the end point is never visited.",
 )
 def trapezoid_end_point_dropped(
