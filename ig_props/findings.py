@@ -127,6 +127,12 @@ class Finding:
     def examples(self) -> int:
         return sum(self.tally.values())
 
+    @property
+    def judged(self) -> int:
+        """Examples that showed something, one way or the other."""
+        shown = (Verdict.HOLDS, Verdict.REFUTED, Verdict.CRASHED, Verdict.IMPRECISE)
+        return sum(self.tally.get(str(verdict), 0) for verdict in shown)
+
     def to_json(self) -> dict[str, Any]:
         comparison = None
         if self.comparison is not None:

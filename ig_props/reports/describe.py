@@ -194,6 +194,13 @@ def grouped_reasons(findings: Iterable[Finding]) -> list[tuple[str, int, list[st
     return [(reason, count, claims[reason]) for reason, count in ordered]
 
 
+def counted(finding: Finding) -> str:
+    """How many examples there were, and how many of them were judged where that is not all."""
+    if finding.verdict is Verdict.HOLDS and finding.judged < finding.examples:
+        return f"{finding.judged} of {finding.examples}"
+    return str(finding.examples)
+
+
 def replay_command(finding: Finding) -> str:
     """The command that runs the counterexample again; code that is no adapter of ours must be named."""
     spec = split_name(finding.attributor)[0]

@@ -24,7 +24,7 @@ def _row(run: Run, finding: Finding) -> str:
     cells = [
         f"<td style='text-align:left'><code>{escape(finding.claim)}</code></td>",
         f"<td style='text-align:left;color:{colour}'><b>{escape(word)}</b></td>",
-        f"<td>{finding.examples}</td>",
+        f"<td>{describe.counted(finding)}</td>",
         f"<td>{escape(describe.duration(finding.seconds))}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"

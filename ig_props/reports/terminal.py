@@ -25,6 +25,8 @@ BLOCKS = 5
 """Findings that are shown in full unless everything is asked for."""
 CLAIMS = 3
 """Claims that are named next to a reason before the rest is counted."""
+REASONS = 4
+"""Reasons why examples of claims that hold were not judged that are named unless everything is asked for."""
 STYLES = {
     "refuted": "bold red",
     "crashed": "bold magenta",
@@ -78,7 +80,7 @@ def table(run: Run, findings: Iterable[Finding]) -> Table:
     grid.add_column("time", justify="right", no_wrap=True)
     for f in findings:
         if f.verdict is not Verdict.NOT_APPLICABLE:
-            grid.add_row(Text(f.claim), word(run, f), str(f.examples), describe.duration(f.seconds))
+            grid.add_row(Text(f.claim), word(run, f), describe.counted(f), describe.duration(f.seconds))
     return grid
 
 
@@ -155,17 +157,20 @@ def _warnings(findings: list[Finding], verbose: bool) -> Iterator[RenderableType
             yield Group(_lines(describe.by_simplicity(information), "blue"), Text(""))
 
 
-def _reasons(findings: list[Finding]) -> Iterator[RenderableType]:
-    for verdict in (Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED, Verdict.CONVENTION):
+def _reasons(findings: list[Finding], verbose: bool) -> Iterator[RenderableType]:
+    for verdict in (Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED, Verdict.CONVENTION, Verdict.HOLDS):
         kept = [f for f in findings if f.verdict is verdict]
-        if not kept:
+        title, reasons = f"{verdict}: {describe.plural(len(kept), 'claim')}", describe.grouped_reasons(kept)
+        if verdict is Verdict.HOLDS:
+            title = "examples of claims that hold and that were not judged"
+            reasons = reasons if verbose else reasons[:REASONS]
+        if not reasons:
             continue
-        title = f"{verdict}: {describe.plural(len(kept), 'claim')}"
         yield Rule(Text(title, style=STYLES[str(verdict)]), align="left", style="dim")
         grid = Table.grid(padding=(0, 2))
         grid.add_column(justify="right", no_wrap=True)
         grid.add_column(overflow="fold")
-        for reason, count, claims in describe.grouped_reasons(kept):
+        for reason, count, claims in reasons:
             more = f" and {len(claims) - CLAIMS} more" if len(claims) > CLAIMS else ""
             named = ", ".join(claims[:CLAIMS]) + more
             grid.add_row(Text(f"{count}x" if count else ""), Text.assemble(reason, (f"  {named}", "dim")))
@@ -190,7 +195,7 @@ def _attributor(run: Run, name: str, verbose: bool) -> Iterator[RenderableType]:
             yield Group(_labelled(f.facts), Text(""))
     yield from _failures(run, findings, verbose)
     yield from _warnings(findings, verbose)
-    yield from _reasons(findings)
+    yield from _reasons(findings, verbose)
     if len(run.attributors) > 1:
         yield Text(f"{name}: {describe.summary(run, name)}\n")
 
