@@ -123,6 +123,18 @@ def test_reasons_are_counted_whatever_the_situation_was() -> None:
     assert shown.index("5x  raised E: no  A") < shown.index("9x  other reasons  A")
 
 
+def test_examples_of_a_claim_that_holds_and_that_were_not_judged_are_counted_with_their_reasons() -> None:
+    tally = {"holds": 3, "unsupported": 4, "not applicable": 1}
+    reasons = {f"raised ValueError: no {k}": k + 1 for k in range(terminal.REASONS + 1)}
+    held = replace(finding("PATH.dummy", Verdict.HOLDS), tally=tally, reasons=reasons)
+    shown = text(held)
+    assert "3 of 8" in shown
+    assert "3 of 8" in notebook.html(run(held))
+    assert [f"no {k}" in shown for k in range(terminal.REASONS + 1)] == [False, *[True] * terminal.REASONS]
+    assert "no 0" in text(held, verbose=True)
+    assert "3 of" not in text(replace(held, tally={"holds": 3}, reasons={}))
+
+
 def test_the_replay_command_names_code_that_is_not_ours() -> None:
     shown = terminal.plain(terminal.block(refuted(attributor="my code.py:f[n=2]"))).splitlines()
     assert "ig-props replay .ig-props/findings/x.json --attributor 'my code.py:f'" in shown

@@ -244,10 +244,11 @@ def to_tolerance(job: Job, rtol: float | None, atol: float | None) -> Attributio
     size = largest(parts)
     lacking = (found.error - tolerance(size)).clamp(min=0) > OPERATIONS * job.eps * size
     if not found.exact and bool(lacking.any()):
-        worst = float((found.error / size.clamp(min=1e-300)).max())
+        worst = float((found.error / size).max())
+        share = f", {worst:.2g} of a sample's largest attribution" if math.isfinite(worst) else ""
         warnings.warn(
             f"the error that was asked for is not reached: {found.rule} with n_steps {found.n_steps} leaves an estimated "
-            f"error of {float(found.error.max()):.2g}, {worst:.2g} of a sample's largest attribution",
+            f"error of {float(found.error.max()):.2g}{share}",
             stacklevel=4,
         )
     return found

@@ -246,7 +246,8 @@ def structure_of(
     except Exception as error:
         if _is_own(error):
             raise
-        return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__})")
+        said = (str(error).splitlines() or [""])[0].partition(". ")[0][:100]
+        return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__}{said and f': {said}'})")
     _rewrite_extremes(graph)
     if last is not None:
         _append(graph, last)
@@ -270,7 +271,12 @@ def structure_of(
     plain = Family.PIECEWISE if kinks else Family.AFFINE
     family = curved if curves else plain
     return Structure(
-        family, f"traced, {len(kinks)} nodes with kinks", graph, tuple(kinks), tuple(curves), not (bent or late)
+        family,
+        f"traced, {len(kinks)} {'node' if len(kinks) == 1 else 'nodes'} with kinks",
+        graph,
+        tuple(kinks),
+        tuple(curves),
+        not (bent or late),
     )
 
 
