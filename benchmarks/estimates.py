@@ -22,8 +22,8 @@ from ig_props.integration.attribution import Attribution
 from ig_props.integration.engine import by_name
 from ig_props.integration.job import Job, job_of
 from ig_props.integration.layers import heads_of, layer_integral, to_tolerance
-from ig_props.integration.structure import Family, Structure
 from ig_props.integration.sweep import Sweep
+from ig_props.integration.traced.structure import Family, Structure
 
 RESULTS = Path(__file__).resolve().parent / "results" / "estimates.json"
 SAMPLES = 4

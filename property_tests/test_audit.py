@@ -397,7 +397,6 @@ def test_shares_and_likeness() -> None:
     assert cosine(a, -a) == pytest.approx(-1.0)
     assert (cosine(a, 0 * a), cosine(0 * a, 0 * a)) == (0.0, 1.0)
     assert (common(a, a), common(a, a[::-1])) == (1.0, 0.0)
-    section = Section(
-        "n", "?", "", Mark.GOOD, numbers={"x": math.inf}, curves=Curves("", "", "", {}), bars=Bars("", "", {})
-    )
+    numbers = {"x": math.inf}
+    section = Section("n", "?", "", Mark.GOOD, numbers=numbers, curves=Curves("", "", "", {}), bars=Bars("", "", {}))
     assert section.to_json()["numbers"] == {"x": None}

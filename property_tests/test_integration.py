@@ -18,8 +18,8 @@ from ig_props.campaign import check
 from ig_props.claims.case import Case
 from ig_props.findings import Verdict
 from ig_props.integration.engine import integrated_gradients
-from ig_props.integration.structure import Family, structure_of
 from ig_props.integration.sums import clenshaw_curtis
+from ig_props.integration.traced.structure import Family, structure_of
 from ig_props.methods.scores import log_probability, probability
 from ig_props.networks.torch_ import TorchNetwork
 from ig_props.oracles import NoOracle, oracle

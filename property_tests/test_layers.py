@@ -13,9 +13,9 @@ from ig_props.campaign import check
 from ig_props.claims.case import Case
 from ig_props.findings import Verdict
 from ig_props.integration.layers import METHODS, layer_integral, layer_integrals
-from ig_props.integration.structure import is_cut, structure_of
 from ig_props.integration.sums import clenshaw_curtis
 from ig_props.integration.sweep import differentiation
+from ig_props.integration.traced.structure import is_cut, structure_of
 from ig_props.networks.torch_ import TorchNetwork
 from ig_props.oracles.layers import layer_oracle
 from ig_props.running.request import Profile

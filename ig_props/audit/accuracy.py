@@ -14,10 +14,10 @@ from ig_props.audit.opening import Array
 from ig_props.audit.section import Curves, Heat, Mark, Section, percent
 from ig_props.audit.subject import Subject
 from ig_props.audit.truth import NoTruth, Truth, difference, truth_of
-from ig_props.integration.breakpoints import pieces
 from ig_props.integration.engine import integrated_gradients
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, Structure, structure_of, thresholds
+from ig_props.integration.traced.breakpoints import pieces
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Family, Structure, structure_of, thresholds
 from ig_props.methods.scores import score_of
 
 STEPS = (4, 8, 16, 32, 64, 128, 256)

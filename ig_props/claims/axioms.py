@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ig_props.attributors.protocol import Attributor, Kind, Traits
 from ig_props.checking.calling import Check, attributions
 from ig_props.checking.judging import Array, allowance, compare, coordinate, judged
-from ig_props.claims.axiom_witnesses import kink_witness, loop_witness, pace_witness
 from ig_props.claims.case import Case, Point
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
+from ig_props.claims.witnesses.axioms import kink_witness, loop_witness, pace_witness
 from ig_props.findings import HOLDS, Outcome
 from ig_props.networks.network import Affine, Network, Node, Relu
 from ig_props.strategies import networks as nets

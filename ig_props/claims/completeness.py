@@ -15,8 +15,8 @@ from ig_props.checking.calling import attributions
 from ig_props.checking.judging import agreement, allowance, compare, constant, judged
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Claim, ClaimKind
-from ig_props.claims.polynomial_paths import attributions as polynomial_attributions
-from ig_props.claims.polynomial_paths import curve
+from ig_props.claims.witnesses.polynomials import attributions as polynomial_attributions
+from ig_props.claims.witnesses.polynomials import curve
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu, Shape
 from ig_props.strategies import networks as nets

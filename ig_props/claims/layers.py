@@ -14,7 +14,7 @@ from ig_props.checking.judging import compare, judged
 from ig_props.checking.layer_sums import quadrature, rounding
 from ig_props.claims.case import Case
 from ig_props.claims.claim import Claim, ClaimKind
-from ig_props.claims.polynomial_paths import attributions, curve
+from ig_props.claims.witnesses.polynomials import attributions, curve
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import Add, Affine, Network, Node, Relu
 from ig_props.oracles.layers import LayerOracle, is_cut, layer_oracle

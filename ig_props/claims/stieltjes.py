@@ -15,7 +15,7 @@ from ig_props.checking.judging import agreement, allowance, compare, coordinate,
 from ig_props.claims.case import Case, Situation
 from ig_props.claims.claim import ATTRIBUTIONS, Cases, Claim, ClaimKind
 from ig_props.claims.completeness import SMOOTH
-from ig_props.claims.sum_witnesses import CLAIMS as SUMS
+from ig_props.claims.witnesses.sums import CLAIMS as SUMS
 from ig_props.findings import Outcome
 from ig_props.networks.network import Affine, Network, Node, Product, Relu, Shape
 from ig_props.strategies import networks as nets

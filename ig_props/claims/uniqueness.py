@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from ig_props.attributors.protocol import Kind
 from ig_props.claims.claim import Claim, ClaimKind
-from ig_props.claims.polynomial_paths import Gradient, along_polygon, attributions, curve, integral
+from ig_props.claims.witnesses.polynomials import Gradient, along_polygon, attributions, curve, integral
 
 IG = frozenset({Kind.IG})
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)

@@ -11,8 +11,8 @@ from ig_props.integration import search, sums
 from ig_props.integration.arguments import positive, segments, whole
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.job import Job, job_of
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Family
 from ig_props.methods.scores import Score, chosen
 from ig_props.quadrature import RULES
 

@@ -14,9 +14,9 @@ from torch import Tensor, fx, nn
 from ig_props.integration import sums
 from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.attribution import Attribution
-from ig_props.integration.prefix import Pulled, pulled
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, Structure, rectifier, structure_of
+from ig_props.integration.traced.prefix import Pulled, pulled
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Family, Structure, rectifier, structure_of
 from ig_props.methods.scores import Score, chosen, every_log_odds, log_odds, log_probability, probability
 from ig_props.quadrature import RULES
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from ig_props.integration.arguments import positive, segments, whole
 from ig_props.integration.attribution import Attribution
-from ig_props.integration.breakpoints import TooManyPieces
 from ig_props.integration.job import OPERATIONS, Job, job_of, largest
 from ig_props.integration.search import JUMPS, KINKS_PER_UNIT, MOST_PIECES, RTOL, fine_enough
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, Structure, behind, is_cut, structure_of
 from ig_props.integration.sweep import Sweep, described
+from ig_props.integration.traced.breakpoints import TooManyPieces
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Family, Structure, behind, is_cut, structure_of
 from ig_props.methods.scores import Score, chosen
 
 METHODS = ("trapezoid", "midpoint", "exact", "secant", "spectral")

@@ -14,8 +14,8 @@ from ig_props.integration.arguments import Segments, Tensors, segments
 from ig_props.integration.attribution import Attribution
 from ig_props.integration.engine import answer, request
 from ig_props.integration.job import Job, job_of, largest
-from ig_props.integration.structure import Family
 from ig_props.integration.sweep import differentiation
+from ig_props.integration.traced.structure import Family
 from ig_props.paths import Curve, Path, Polygon
 
 CURVED = ("midpoint", "trapezoid", "spectral")

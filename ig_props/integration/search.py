@@ -12,10 +12,10 @@ from torch import Tensor
 from ig_props.integration import sums
 from ig_props.integration.arguments import Tensors
 from ig_props.integration.attribution import Attribution
-from ig_props.integration.breakpoints import Pieces, TooManyPieces, pieces
 from ig_props.integration.job import OPERATIONS, Job, largest
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Family, Structure
+from ig_props.integration.traced.breakpoints import Pieces, TooManyPieces, pieces
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Family, Structure
 from ig_props.quadrature import gauss_legendre
 
 RTOL = 1e-3

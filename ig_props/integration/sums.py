@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ig_props import quadrature
 from ig_props.integration.arguments import Segments, Tensors
-from ig_props.integration.breakpoints import Pieces
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Structure
+from ig_props.integration.traced.breakpoints import Pieces
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Structure
 
 
 @dataclass(eq=False)

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ig_props.integration import sums
 from ig_props.integration.arguments import Segments, Tensors
-from ig_props.integration.breakpoints import pieces
 from ig_props.integration.search import MOST_PIECES
-from ig_props.integration.secant import SecantModel
-from ig_props.integration.structure import Structure
+from ig_props.integration.traced.breakpoints import pieces
+from ig_props.integration.traced.secant import SecantModel
+from ig_props.integration.traced.structure import Structure
 from ig_props.methods.scores import chosen
 
 

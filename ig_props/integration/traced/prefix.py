@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx
 
 from ig_props.integration.arguments import Segments, Tensors
-from ig_props.integration.structure import Family, Structure
+from ig_props.integration.traced.structure import Family, Structure
 
 CLOSE = 1024.0
 """Roundings of the largest value that an affine map may make in an entry: a mean of terms that cancel makes many."""

@@ -61,7 +61,7 @@ def loop_witness() -> str:
 
 def pace_witness() -> str:
     """x_0² x_1 along (t, t²) at the pace t and at the pace 3t² - 2t³, which runs from 0 to 1, too."""
-    from ig_props.claims.polynomial_paths import attributions, curve
+    from ig_props.claims.witnesses.polynomials import attributions, curve
 
     pace = curve(0, 0, 3, -2)
     gradient = (lambda a, b: 2 * a * b, lambda a, b: a**2)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ig_props.integration.structure import Structure, rectifier, thresholds
+from ig_props.integration.traced.structure import Structure, rectifier, thresholds
 
 Env = dict[fx.Node, Any]
 NOISE = 64.0

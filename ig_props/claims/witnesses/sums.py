@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ig_props.attributors.protocol import Kind
 from ig_props.claims.claim import Claim, ClaimKind
-from ig_props.claims.polynomial_paths import curve, integral, ratio
+from ig_props.claims.witnesses.polynomials import curve, integral, ratio
 
 IG = frozenset({Kind.IG})
 HALF = Fraction(1, 2)
