@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,8 @@ class Polygon:
     vertices: Tensor
 
     def __post_init__(self) -> None:
+        if not isinstance(self.vertices, Tensor):
+            raise TypeError(f"vertices must be a tensor [V, N, …], given {type(self.vertices).__name__}")
         if self.vertices.dim() < 2 or self.vertices.shape[0] < 2:
             raise ValueError(f"vertices must be [V, N, …] with V at least 2, given {list(self.vertices.shape)}")
 
@@ -35,6 +37,10 @@ class Curve:
     function: Callable[[Tensor], Tensor]
     dtype: torch.dtype = torch.float64
     device: str | torch.device = "cpu"
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"function must take parameters [K] and give points, given {type(self.function).__name__}")
 
     def at(self, t: Tensor) -> Tensor:
         """Points [K, N, *shape] at parameters [K]; ValueError for a function that gives another form."""
@@ -57,6 +63,10 @@ Path = Polygon | Curve
 
 
 def _same(start: Tensor, end: Tensor) -> None:
+    for name, value in (("start", start), ("end", end)):
+        if not isinstance(value, Tensor) or value.dim() < 1:
+            given = "a single number" if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(f"{name} must be a tensor [N, …], given {given}")
     if start.shape != end.shape or start.dtype != end.dtype or start.device != end.device:
         raise ValueError(
             f"start is {start.dtype} {list(start.shape)} on {start.device}, end {end.dtype} {list(end.shape)} on "
@@ -72,13 +82,21 @@ def straight(start: Tensor, end: Tensor) -> Polygon:
 
 def polygon(vertices: Sequence[Tensor] | Tensor) -> Polygon:
     """Straight legs through vertices, a sequence of [N, *shape] or one tensor [V, N, *shape]."""
-    return Polygon(vertices if isinstance(vertices, Tensor) else torch.stack(tuple(vertices)))
+    if isinstance(vertices, Tensor):
+        return Polygon(vertices)
+    points = tuple(vertices)
+    if not points or not all(isinstance(p, Tensor) and p.shape == points[0].shape for p in points):
+        given = [list(p.shape) if isinstance(p, Tensor) else type(p).__name__ for p in points]
+        raise ValueError(f"vertices must be tensors [N, …] of one shape, at least two, given {given}")
+    return Polygon(torch.stack(points))
 
 
 def coordinatewise(start: Tensor, end: Tensor, order: Sequence[int] | None = None) -> Polygon:
     """One coordinate after another, in an order of the flattened sample's coordinates, 0, 1, … unless told otherwise."""
     _same(start, end)
     size = start[0].numel()
+    if order is not None and not isinstance(order, Iterable):
+        raise TypeError(f"order must be a permutation of 0 to {size - 1}, given {order!r:.80}")
     steps = list(range(size) if order is None else order)
     if sorted(steps) != list(range(size)):
         raise ValueError(f"order must be a permutation of 0 to {size - 1}, given {steps}")
@@ -93,8 +111,11 @@ def coordinatewise(start: Tensor, end: Tensor, order: Sequence[int] | None = Non
 def polynomial(start: Tensor, end: Tensor, powers: Tensor) -> Curve:
     """x'_i + (x_i - x'_i) t^{p_i} with powers p [*shape], each at least 1: canonical and monotone; p = 1 is the segment."""
     _same(start, end)
-    if powers.shape != start.shape[1:] or not bool((powers >= 1).all()):
-        raise ValueError(f"powers must be {list(start.shape[1:])} numbers of at least 1, given {list(powers.shape)}")
+    if not isinstance(powers, Tensor) or powers.shape != start.shape[1:]:
+        given = list(powers.shape) if isinstance(powers, Tensor) else type(powers).__name__
+        raise ValueError(f"powers must be a tensor {list(start.shape[1:])}, given {given}")
+    if not bool((powers >= 1).all()):
+        raise ValueError(f"powers must be at least 1, given {float(powers.min())}")
     exponent = powers.to(start.dtype)
 
     def points(t: Tensor) -> Tensor:

@@ -12,8 +12,9 @@ class Attribution:
     """Values in the structure of what is explained, in the unit of the score, and what they cost.
 
     error: an estimate [N] of the largest absolute error of a sample's values, and NaN where none can be had: for named
-    rules at layers and on curves. It is made to hold where an error was asked for; for a rule that was asked for by name
-    it says what the rule's own nodes let expect.
+    rules at layers and on curves, and for one secant. It is made to hold where an error was asked for; for a rule that was
+    asked for by name it says what the rule's own nodes let expect. Of rounding it expects what a gradient of this size
+    usually suffers: terms that cancel inside the model may make more.
     residual: |Σ values - (F(x) - F(x'))| of every sample [N], which is no error estimate: it vanishes by symmetry, and
     by construction for the secant rule. evaluations: gradients computed, a batch of n points counting n. rule, n_steps:
     what was used; n_steps is the largest number of nodes, cells or pieces of a sample. exact: whether only rounding

@@ -74,6 +74,7 @@ def _secant(job: Job, n_steps: int) -> Attribution:
     return job.finished(means, job.change(means, coarse) + job.floor(means), "secant", n_steps)
 
 
+@torch.inference_mode(False)
 def integrated_gradients(
     model: nn.Module,
     inputs: Tensor | Sequence[Tensor],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,13 +29,17 @@ OPERATIONS = 64.0
 """Roundings that one gradient is taken to suffer, one after the other."""
 
 
+CLOSE = 1024.0
+"""Roundings of the largest value by which two ways to compute the same may differ."""
+
+
 COARSE = 2.0**-12
 """Where numbers are rounded more coarsely than this, kinks cannot be found by their signs."""
 
 
-def precision(x: Tensor) -> float:
-    """The unit in the last place of 1 in the coarsest arithmetic that a model is run in: its inputs' or autocast's."""
-    kinds = [x.dtype]
+def precision(model: nn.Module, x: Tensor) -> float:
+    """The unit in the last place of 1 in the coarsest arithmetic that a model is run in: its inputs', its own or autocast's."""
+    kinds = [x.dtype, *(v.dtype for v in (*model.parameters(), *model.buffers()) if v.is_floating_point())]
     if torch.is_autocast_enabled(x.device.type):
         kinds.append(torch.get_autocast_dtype(x.device.type))
     return max(torch.finfo(kind).eps for kind in kinds)
@@ -79,38 +84,75 @@ def job_of(
 ) -> Job:
     """A request with what the model is found to be, unless the method does not need it; a trace that answers otherwise
     than the model is not followed."""
+    eps = precision(model, asked.ends[0])
+    gain, size, coarse = _gain(asked, internal_batch_size)
+    eps = max(eps, coarse)
+    noise = OPERATIONS * eps * size
+    if method in PLAIN:
+        structure = Structure(Family.UNKNOWN, f"not traced, for {method} needs no trace")
+        return Job(asked, structure, 0, gain, noise, eps, _budget(model, asked, 0, internal_batch_size), many)
     with torch.no_grad():
-        gain, noise = _gain(asked, internal_batch_size)
-        if method in PLAIN:
-            structure = Structure(Family.UNKNOWN, f"not traced, for {method} needs no trace")
-            return Job(asked, structure, 0, gain, noise, _budget(model, asked, 0, internal_batch_size), many)
         structure, inner = _traced(model, asked)
         few = slice(0, 2)
         units, wrong = _run(
             structure, inner, tuple(torch.cat([b[few], a[few]]) for a, b in zip(asked.starts, asked.ends, strict=True))
         )
+    wrong = wrong or _differs(structure, asked, inner)
     if wrong:
         structure, inner = Structure(Family.UNKNOWN, wrong), asked
     budget = _budget(model, asked, units, internal_batch_size)
-    return Job(inner, structure, units, gain, noise, budget, many, LASTS.get(asked.score))
+    return Job(inner, structure, units, gain, noise, eps, budget, many, LASTS.get(asked.score))
 
 
-def _gain(asked: Segments, internal_batch_size: int | None) -> tuple[Tensor, Tensor]:
-    """F(x) - F(x') of every sample, and what rounding may make of it."""
+def _gain(asked: Segments, internal_batch_size: int | None) -> tuple[Tensor, Tensor, float]:
+    """F(x) - F(x') of every sample, the larger one's size, and the rounding of the scores' dtype; ValueError for a score that
+    is not finite.
+
+    Gradients are on, for models that take some themselves.
+    """
     gain = torch.zeros(asked.count, dtype=torch.float64, device=asked.ends[0].device)
-
     size = torch.zeros_like(gain)
+    kinds: set[torch.dtype] = set()
+
+    def at(points: Tensors, start: int, stop: int, where: str) -> Tensor:
+        with torch.enable_grad():
+            rows = tuple(p[start:stop].detach().requires_grad_(True) for p in points)
+            found = asked.scores(rows, torch.arange(start, stop, device=gain.device)).detach()
+        for sample in (~torch.isfinite(found)).nonzero().flatten().tolist():
+            raise ValueError(
+                f"the score is {float(found[sample])} at {where} of sample {start + sample}; no integral exists"
+            )
+        kinds.add(found.dtype)
+        return found.double()
 
     def step(start: int, stop: int) -> None:
-        samples = torch.arange(start, stop, device=gain.device)
-        ends, starts = (
-            asked.scores(tuple(p[start:stop] for p in parts), samples) for parts in (asked.ends, asked.starts)
-        )
-        gain[start:stop] = ends.double() - starts.double()
-        size[start:stop] = torch.maximum(ends.abs(), starts.abs()).double()
+        ends, starts = at(asked.ends, start, stop, "the input"), at(asked.starts, start, stop, "the baseline")
+        gain[start:stop] = ends - starts
+        size[start:stop] = torch.maximum(ends.abs(), starts.abs())
 
     sums.Budget(internal_batch_size or asked.count).spread(asked.count, step)
-    return gain, OPERATIONS * precision(asked.ends[0]) * size
+    return gain, size, max((torch.finfo(kind).eps for kind in kinds if kind.is_floating_point), default=0.0)
+
+
+PLACES = (0.38, 0.81)
+"""Where on two samples' paths a trace's gradient must be the model's own; any place off the ends does."""
+
+
+def _differs(structure: Structure, asked: Segments, inner: Segments) -> str:
+    """What is wrong with the gradients of a trace: nothing detaches in it."""
+    graph = structure.graph
+    if graph is None or structure.family is Family.UNKNOWN:
+        return ""
+    samples = torch.arange(asked.count, device=asked.ends[0].device)[:2].repeat(len(PLACES))
+    t = torch.tensor(PLACES, dtype=torch.float64, device=samples.device).repeat_interleave(len(samples) // len(PLACES))
+    rows = asked.at(samples, t)
+    own = sums.gradients(asked, rows, samples)
+    followed = sums.gradients(replace(inner, forward=lambda *rows: graph(*(r.clone() for r in rows))), rows, samples)
+    for g, h in zip(own, followed, strict=True):
+        close = CLOSE * torch.finfo(g.dtype).eps * g.abs().amax().double() if g.numel() else 0.0
+        if not bool(((g - h).abs() <= close).all() | ~torch.isfinite(g).all()):
+            return "its trace gives another gradient: something in the model is detached"
+    return ""
 
 
 def _run(structure: Structure, inner: Segments, rows: Tensors) -> tuple[int, str]:
@@ -202,14 +244,16 @@ class _Counter(SecantModel):
 
 @dataclass(eq=False)
 class Job:
-    """gain: F(x) - F(x') of every sample [N]; noise: what rounding may make of that; units: the model's units with kinks;
-    many: whether inputs is a tuple; last: what a score does to the output, class by class, before the target's is taken."""
+    """gain: F(x) - F(x') of every sample [N]; noise: what rounding may make of that; eps: the rounding of the coarsest
+    arithmetic; units: the model's units with kinks; many: whether inputs is a tuple; last: what a score does to the output,
+    class by class, before the target's is taken."""
 
     segments: Segments
     structure: Structure
     units: int
     gain: Tensor
     noise: Tensor
+    eps: float
     budget: sums.Budget
     many: bool
     last: Callable[[Tensor, int], Tensor] | None = None
@@ -219,14 +263,33 @@ class Job:
         """What is integrated, the model's affine beginning taken off."""
         return pulled(self.structure, self.segments)
 
-    @cached_property
-    def eps(self) -> float:
-        return precision(self.segments.ends[0])
-
     @property
     def bends_are_found(self) -> bool:
         """Whether all pieces of a piecewise-linear model can be looked for."""
         return self.structure.family is Family.AFFINE or self.eps <= COARSE
+
+    @cached_property
+    def finer(self) -> Job:
+        """The same in double precision, where the model is traced and runs in it, so that no piece is lost to rounding."""
+        x, graph = self.segments.ends[0], self.structure.graph
+        if x.dtype != torch.float32 or graph is None or x.device.type == "mps":
+            return self
+        try:
+            fine = copy.deepcopy(graph).double()
+        except Exception:
+            return self  # some modules cannot be copied
+        ends, starts = (tuple(p.double() for p in parts) for parts in (self.segments.ends, self.segments.starts))
+        job = replace(
+            self, structure=replace(self.structure, graph=fine), eps=torch.finfo(torch.float64).eps,
+            segments=replace(self.segments, ends=ends, starts=starts, forward=lambda *rows: fine(*(r.clone() for r in rows))),
+        )  # fmt: skip
+        try:
+            with torch.no_grad():
+                found, known = (s.forward(*(r[:2] for r in s.ends)) for s in (job.segments, self.segments))
+        except RuntimeError:
+            return self
+        close = CLOSE * self.eps * known.abs().max()
+        return job if found.dtype == torch.float64 and bool(((found - known).abs() <= close).all()) else self
 
     def secant(self, edges: Tensor, signs: Tensor | None = None) -> tuple[Tensors, list[Tensors], Tensor]:
         """The secant sum over cells with edges [K + 1, N], sums in which the cells have signs [S, K, N], and the kinks in
@@ -274,7 +337,7 @@ class Job:
     def finished(self, means: Tensors, error: Tensor, rule: str, n_steps: int, exact: bool = False) -> Attribution:
         """The result; ValueError names a point of the path where the gradient is not finite."""
         self._look_for_gradients(means)
-        error = torch.fmax(error, self.missing(means))
+        error = torch.maximum(error, self.missing(means))
         values = tuple((d * m).to(d.dtype) for d, m in zip(self.segments.differences, means, strict=True))
         for n, sample in enumerate(largest(means).tolist()):
             if not math.isfinite(sample):

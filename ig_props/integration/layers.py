@@ -26,6 +26,7 @@ SECANT_JUMPS = 1.0
 """Secants miss what happens within a cell: at most a quarter of a jump where two units bend, and four times that is allowed."""
 
 
+@torch.inference_mode(False)
 def layer_integrals(
     model: nn.Module,
     layers: Sequence[nn.Module],
@@ -50,6 +51,9 @@ def layer_integrals(
         raise ValueError("rtol asks for an error, n_steps and method for a rule; give one or the other")
     if method == "spectral" and (n_steps or 17) % 2 == 0:
         raise ValueError(f"n_steps must be odd and at least 3 for spectral, given {n_steps}")
+    if isinstance(layers, nn.Module) or not layers:
+        given = type(layers).__name__ if isinstance(layers, nn.Module) else "none"
+        raise TypeError(f"layers must be a sequence of modules of the model, given {given}")
     rule = method or ("trapezoid" if n_steps else None)
     asked = segments(model, inputs, baselines, target, score)
     job = job_of(model, asked, internal_batch_size, method=rule)
@@ -133,7 +137,7 @@ def _have_secants(heads: Sequence[Structure]) -> bool:
 
 
 def _exact(sweep: Sweep, job: Job) -> _Found:
-    values, most = sweep.exact(job.structure)
+    values, most = sweep.exact(job.finer.structure, job.finer.segments)
     return _Found(values, [job.rounded(v) for v in values], "exact pieces", most, True)
 
 

@@ -31,6 +31,9 @@ SECANT_ORDER = 1.5
 GAUSS_PER_PIECE = (1, 2, 4, 8, 16, 32)
 JUMPS = 1.5
 SIGNS = 6
+USUAL_SPLIT, SPLIT_ORDER = 0.2, 1.25
+"""What splitting all cells usually changes, in steps of the gradient from cell to cell: how many cells are tried hangs on it, and
+no estimate. With what power of their number the error of cells falls at least."""
 DEVIATIONS = 12.0
 HIDDEN = 8.0
 FEW_PIECES = 1000
@@ -59,7 +62,7 @@ class TooFewKinks(Exception):
 
 
 def secant(
-    job: Job, tolerance: Tolerance, start: int = 16, most: int = MOST_CELLS, least: int = 0
+    job: Job, tolerance: Tolerance, start: int = 12, most: int = MOST_CELLS, least: int = 0
 ) -> tuple[Attribution, bool]:
     """Secant sums on finer and finer cells, more of them where kinks are, and whether the last one is close enough.
 
@@ -72,9 +75,11 @@ def secant(
     """
     source = torch.Generator().manual_seed(0)
     edges = sums.uniform(job.segments, start)
-    cells, growth, signs = start, 2, _signs(source, edges)
+    cells, signs = start, _signs(source, edges)
     moved = largest(job.segments.differences) > 0
-    before, old, kinks = job.secant(edges, signs)
+    before, old, kinks = job.secant(edges, torch.cat([signs, _steps(signs, edges)]))
+    guess = DEVIATIONS * USUAL_SPLIT * _spread(job, old[SIGNS:])
+    growth = _growth(cells, most, 3, _lacking(job, guess, before, tolerance) ** (1 / SPLIT_ORDER))
     while True:
         edges, owner = sums.refined(edges, kinks, growth * cells)
         inherited = signs.gather(1, owner.expand(len(signs), -1, -1))
@@ -83,7 +88,7 @@ def secant(
         pairs = zip(found[:SIGNS], old[:SIGNS], strict=True)
         split = _spread(job, [tuple(a - b for a, b in zip(fine, coarse, strict=True)) for fine, coarse in pairs])
         hidden = HIDDEN / (growth * cells) ** 0.5 * _spread(job, found[2 * SIGNS :])
-        spread = torch.maximum(DEVIATIONS / growth * split, hidden)
+        spread = torch.maximum(DEVIATIONS / growth**SPLIT_ORDER * split, hidden)
         change = torch.maximum(spread, job.change(means, before) / growth)
         cells *= growth
         if bool((kinks.sum(0) < least)[moved].any()):
@@ -91,9 +96,18 @@ def secant(
         error, enough = _settled(job, means, change, tolerance)
         if enough or 2 * cells > most:
             return job.finished(means, error, "secant", cells), enough
-        lacking = float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).amax())
-        growth = min(most // cells, 8, max(2, math.ceil(lacking ** (1 / SECANT_ORDER))))
+        growth = _growth(cells, most, 2, _lacking(job, error, means, tolerance) ** (1 / SECANT_ORDER))
         before, old = means, found[SIGNS:]
+
+
+def _lacking(job: Job, error: Tensor, means: Tensors, tolerance: Tolerance) -> float:
+    """How many times too large errors are."""
+    return float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).nan_to_num(1.0).amax())
+
+
+def _growth(cells: int, most: int, least: int, wanted: float) -> int:
+    """In how many parts cells are split, at most 8, so that there are not too many."""
+    return max(2, min(most // cells, 8, max(least, math.ceil(min(wanted, 8.0)))))
 
 
 def _signs(source: torch.Generator, edges: Tensor) -> Tensor:
@@ -107,7 +121,8 @@ def _steps(signs: Tensor, edges: Tensor) -> Tensor:
     widths = edges.diff(dim=0)
     steps = signs[:, 1:] * torch.minimum(widths[1:], widths[:-1]).float()
     none = torch.zeros_like(signs[:, :1])
-    return (torch.cat([none, steps], dim=1) - torch.cat([steps, none], dim=1)) / widths.float()
+    # cells that kinks closed upon may be of no width, and have no multiplier then
+    return (torch.cat([none, steps], dim=1) - torch.cat([steps, none], dim=1)) / widths.float().clamp(min=1e-30)
 
 
 def _spread(job: Job, sums_: Sequence[Tensors]) -> Tensor:
@@ -143,6 +158,11 @@ def _pieces(job: Job) -> Pieces:
     return pieces(inner.structure, inner.segments.starts, inner.segments.ends, limit)
 
 
+def _rounding(job: Job, means: Tensors, sizes: Tensors) -> Tensor:
+    """What rounding makes of sums that were made in double precision where that is possible, and of their results [N]."""
+    return job.finer.rounding(sizes) + (0.0 if job.finer is job else job.eps * job.weighed(means))
+
+
 def fine_enough(job: Job) -> None:
     """ValueError where numbers are too coarse for method 'exact'."""
     if not job.bends_are_found:
@@ -154,21 +174,24 @@ def fine_enough(job: Job) -> None:
 
 def exact(job: Job) -> Attribution:
     """Every piece of a piecewise-linear model, `EXACT.piecewise_linear`."""
-    found, middle = _pieces(job), torch.tensor([0.5], dtype=torch.float64)
-    means, sizes = sums.pieces_sum(job.inner.segments, found, job.budget, middle, 2 * middle)
-    return job.finished(job.inner.back(means), job.rounding(sizes), "exact pieces", found.most, True)
+    fine, middle = job.finer, torch.tensor([0.5], dtype=torch.float64)
+    found = _pieces(fine)
+    sum_, sizes = sums.pieces_sum(fine.inner.segments, found, job.budget, middle, 2 * middle)
+    means = fine.inner.back(sum_)
+    return job.finished(means, _rounding(job, means, sizes), "exact pieces", found.most, True)
 
 
 def bent(job: Job, tolerance: Tolerance) -> Attribution:
     """Smooth nodes behind kinks: Gauss rules with 1, 2, 4, … nodes on every piece."""
-    found, before = _pieces(job), None
+    fine, before = job.finer, None
+    found = _pieces(fine)
     for n in GAUSS_PER_PIECE:
         rule = gauss_legendre(n)
         nodes, weights = (torch.tensor(v, dtype=torch.float64) for v in (rule.nodes, rule.weights))
-        sum_, sizes = sums.pieces_sum(job.inner.segments, found, job.budget, nodes, weights)
-        means = job.inner.back(sum_)
+        sum_, sizes = sums.pieces_sum(fine.inner.segments, found, job.budget, nodes, weights)
+        means = fine.inner.back(sum_)
         if before is not None:
-            rounding = job.rounding(sizes)
+            rounding = _rounding(job, means, sizes)
             change = torch.maximum(job.change(means, before), job.missing(means))
             error, allowed = change + rounding, tolerance(job.weighed(means))
             if n == GAUSS_PER_PIECE[-1] or bool(((error <= allowed) | (change <= rounding)).all()):
@@ -231,7 +254,7 @@ def sampled(job: Job, tolerance: Tolerance) -> Attribution:
         error, enough = _settled(job, means, change, tolerance)
         if (before is not None and enough) or n >= MOST_CELLS:
             return job.finished(means, error, "midpoint", n)
-        lacking = float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).nan_to_num(1.0).amax())
+        lacking = min(_lacking(job, error, means, tolerance), float(MOST_CELLS))
         n, before = min(MOST_CELLS, n * min(16, max(2, math.ceil(lacking ** (1 / SECANT_ORDER))))), means
 
 
@@ -242,14 +265,14 @@ def to_tolerance(job: Job, rtol: float | None, atol: float | None) -> Attributio
     found = _refined(job, tolerance, rtol, atol)
     parts = found.values if isinstance(found.values, tuple) else (found.values,)
     size = largest(parts)
-    lacking = (found.error - tolerance(size)).clamp(min=0) > OPERATIONS * job.eps * size
+    lacking = ~((found.error - tolerance(size)).clamp(min=0) <= OPERATIONS * job.eps * size)
     if not found.exact and bool(lacking.any()):
         worst = float((found.error / size).max())
         share = f", {worst:.2g} of a sample's largest attribution" if math.isfinite(worst) else ""
         warnings.warn(
             f"the error that was asked for is not reached: {found.rule} with n_steps {found.n_steps} leaves an estimated "
             f"error of {float(found.error.max()):.2g}{share}",
-            stacklevel=4,
+            stacklevel=5,
         )
     return found
 

@@ -168,9 +168,10 @@ class Sweep:
         (end, start) = (self.at(rows, 1) for rows in (self.job.ends, self.job.starts))
         return [(g * (b - a)).double() for (b, g), (a, _) in zip(end, start, strict=True)]
 
-    def exact(self, structure: Structure) -> tuple[list[Tensor], int]:
-        """Gradients on the pieces of a piecewise-linear model times what the layer changes over them."""
-        known = pieces(structure, self.job.starts, self.job.ends, 2 * MOST_PIECES * self.job.count)
+    def exact(self, structure: Structure, fine: Segments) -> tuple[list[Tensor], int]:
+        """Gradients on the pieces of a piecewise-linear model times what the layer changes over them; structure and fine:
+        what pieces are looked for with."""
+        known = pieces(structure, fine.starts, fine.ends, 2 * MOST_PIECES * self.job.count)
         totals: list[Tensor] = []
 
         def step(start: int, stop: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ig_props.integration.layers import layer_integrals
-from ig_props.methods.scores import Score, chosen
+from ig_props.methods.scores import Score, chosen, score_of
 from ig_props.methods.user_path import path_integrals
 
 
@@ -38,6 +38,7 @@ class HeatMap:
         return nn.functional.interpolate(self.normalized[:, None], size, mode="bilinear", align_corners=False)[:, 0]
 
 
+@torch.inference_mode(False)
 def layer_and_gradient(
     model: nn.Module, layer: nn.Module, inputs: Tensor, target: int | Tensor | None, score: Score = chosen
 ) -> tuple[Tensor, Tensor]:
@@ -45,6 +46,7 @@ def layer_and_gradient(
 
     Raises ValueError when the layer is not called exactly once or its output is no such tensor.
     """
+    score = score_of(score)
     seen: list[Tensor] = []
 
     def cut(module: nn.Module, args: tuple[Any, ...], output: Any) -> Tensor:
@@ -161,6 +163,7 @@ VARIANTS = ("rectified", "signed", "masked")
 completeness, or the integrals rectified afterwards (the Keras notebook)."""
 
 
+@torch.inference_mode(False)
 def rsi_grad_cams(
     model: nn.Module,
     layers: Sequence[nn.Module],
@@ -175,6 +178,10 @@ def rsi_grad_cams(
     score: Score = chosen,
 ) -> list[PathMap]:
     """RSI-Grad-CAM at several layers in one sweep along the path; arguments as for `rsi_grad_cam`."""
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"inputs must be one tensor, given {type(inputs).__name__}")
+    if path is not None and not isinstance(path, Tensor):
+        raise TypeError(f"path must be a tensor of inputs [P, …], given {type(path).__name__}")
     if variant not in VARIANTS:
         raise ValueError(f"variant is one of {', '.join(VARIANTS)}, given {variant!r}")
     rectified = variant == "rectified"

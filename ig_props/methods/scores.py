@@ -15,10 +15,17 @@ Score = Callable[[Tensor, int | Tensor | None], Tensor]
 def chosen(scores: Tensor, target: int | Tensor | None) -> Tensor:
     """The target's score of every sample, [N], from scores [N, classes]; ValueError for a target that does not exist."""
     _tensor(scores)
+    if scores.dim() > 2 and not (target is None and scores.numel() == scores.shape[0]):
+        raise ValueError(
+            f"model must return [N] or [N, classes], given {list(scores.shape)}; for anything else give a score that takes "
+            "(output, target) and returns one number per sample"
+        )
     if target is None:
-        if scores.dim() > 1 and scores.shape[1] != 1:
+        if scores.numel() != scores.shape[0]:
             raise ValueError(f"target is None, but the model returns {scores.shape[1]} scores; name one")
         return scores.reshape(scores.shape[0])
+    if scores.dim() == 1:
+        raise ValueError(f"target is {target}, but the model returns one score per sample; give None")
     index = torch.as_tensor(target, device=scores.device).expand(scores.shape[0])
     if bool(((index < 0) | (index >= scores.shape[1])).any()):
         raise ValueError(f"target {target} is out of range; the model returns {scores.shape[1]} scores")
@@ -85,8 +92,8 @@ def score_of(name: str | Score) -> Score:
     """The score with a name, or the callable itself; ValueError names the nearest."""
     if callable(name):
         return name
-    if name not in SCORES:
-        near = difflib.get_close_matches(name, SCORES, n=1)
+    if not isinstance(name, str) or name not in SCORES:
+        near = difflib.get_close_matches(str(name), SCORES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"score is one of {', '.join(SCORES)} or a function, given {name!r}{hint}")
     return SCORES[name]

@@ -230,7 +230,7 @@ def _noise(values: Tensor, sample: Tensor) -> Tensor:
 def _crossings(values: Tensor, joined: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Where values [M, U] change sign between two rows that are joined. Where rounding may have made a sign, as at points
     where a kink was found before, there is none."""
-    rows, units = ((values[:-1] * values[1:] < 0) & joined[:, None]).nonzero(as_tuple=True)
+    rows, units = ((values[:-1].sign() * values[1:].sign() < 0) & joined[:, None]).nonzero(as_tuple=True)
     before, after = values[rows, units], values[rows + 1, units]
     real = torch.minimum(before.abs(), after.abs()) > noise[rows]
     return _fractions(rows[real], before[real], after[real])

@@ -89,12 +89,17 @@ def pulled(structure: Structure, segments: Segments) -> Pulled:
     count = segments.count
     with torch.no_grad():
         middles = tuple((a + b) / 2 for a, b in zip(segments.starts, segments.ends, strict=True))
-        *ends, middle = (first(*(r.clone() for r in rows)) for rows in (segments.starts, segments.ends, middles))
+        # another number of rows, so that no other dimension is as long by chance
+        more = tuple(torch.cat([m, m[:1]]) for m in middles)
+        *ends, middle = (first(*(r.clone() for r in rows)) for rows in (segments.starts, segments.ends, more))
+    counts = zip((*ends, middle), (count, count, count + 1), strict=True)
     if not all(
-        isinstance(u, Tensor) and u.shape[:1] == (count,) and u.is_floating_point() for end in ends for u in end
+        isinstance(u, Tensor) and u.shape[:1] == (rows,) and u.is_floating_point()
+        for found, rows in counts
+        for u in found
     ):
         return unpulled(structure, segments)
-    if not all(_halfway(a, b, m) for a, b, m in zip(*ends, middle, strict=True)):
+    if not all(_halfway(a, b, m[:count]) for a, b, m in zip(*ends, middle, strict=True)):
         return unpulled(structure, segments)
     names = {node.name for node in second.graph.nodes}
     if not {*structure.kinks, *structure.curves} <= names:

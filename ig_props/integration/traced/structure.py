@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import operator
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from ig_props.integration.arguments import BATCH_NORMS
+from ig_props.integration.traced.tracer import traced
 from ig_props.methods.scores import every_log_odds
 
 
@@ -91,6 +91,8 @@ def _module(module: nn.Module) -> str:
     if isinstance(module, FROZEN_MODULES):
         if module.training and not (isinstance(module, nn.Dropout) and module.p == 0.0):
             return f"{type(module).__name__} in train mode"
+        if isinstance(module, BATCH_NORMS) and module.running_mean is None:
+            return f"{type(module).__name__} without running statistics"
         return "linear"
     if isinstance(module, LINEAR_MODULES):
         return "linear"
@@ -174,58 +176,6 @@ def _append(graph: fx.GraphModule, last: Callable[[Tensor, int], Tensor]) -> Non
     graph.recompile()
 
 
-class _Called(nn.Module):
-    """A model called with so many inputs, so that one that takes any number can be followed; its own hooks are left out."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-
-class _One(_Called):
-    def forward(self, a: Tensor) -> Any:
-        return self.model.forward(a)
-
-
-class _Two(_Called):
-    def forward(self, a: Tensor, b: Tensor) -> Any:
-        return self.model.forward(a, b)
-
-
-class _Three(_Called):
-    def forward(self, a: Tensor, b: Tensor, c: Tensor) -> Any:
-        return self.model.forward(a, b, c)
-
-
-REFUSALS = (TypeError, ValueError, AttributeError, LookupError, NameError, AssertionError, NotImplementedError)
-CALLED = {1: _One, 2: _Two, 3: _Three}
-
-
-class _Tracer(fx.Tracer):
-    """Follows modules into their forward methods, but not into those that are asked for as wholes."""
-
-    def __init__(self, leaves: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.leaves = tuple(map(id, leaves))
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return id(m) in self.leaves or super().is_leaf_module(m, module_qualified_name)
-
-    def call_module(
-        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Hooks are left out: they may count calls or raise. What they change shows when the trace is run."""
-        return super().call_module(m, m.forward, args, kwargs)
-
-
-def _is_own(error: Exception) -> bool:
-    """Whether the model itself raised an error, and none of those with which code refuses what it does not know, as the
-    stand-ins of a trace are."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = not Path(frames[-1].filename).is_relative_to(Path(torch.__file__).parent)
-    return own and not isinstance(error, REFUSALS)
-
-
 def _is_one_of(node: fx.Node, graph: fx.GraphModule, modules: Sequence[nn.Module]) -> bool:
     return node.op == "call_module" and any(graph.get_submodule(str(node.target)) is m for m in modules)
 
@@ -240,12 +190,9 @@ def structure_of(
 
     leaves: modules that are kept as one node; last: a function of the output and of its dimension of classes that follows.
     """
-    root = CALLED[inputs](model) if inputs in CALLED else model
     try:
-        graph = fx.GraphModule(root, _Tracer(leaves).trace(root))
+        graph = traced(model, leaves, inputs)
     except Exception as error:
-        if _is_own(error):
-            raise
         said = (str(error).splitlines() or [""])[0].partition(". ")[0][:100]
         return Structure(Family.UNKNOWN, f"it cannot be traced ({type(error).__name__}{said and f': {said}'})")
     _rewrite_extremes(graph)
