@@ -202,7 +202,7 @@ def _here(
             attributor = _quiet(
                 coerce(subject, as_=request.as_, stage=request.stage, args=request.args, accepts=request.accepts)
             )
-            attributor.traits = calling.preflight(attributor)
+            attributor.traits = import_module("ig_props.checking.preflight").preflight(attributor)
             own = None
             if request.model is not None:
                 given = {name: getattr(request, name) for name in MODEL}

@@ -291,7 +291,7 @@ def test_a_function_that_cannot_run_is_told_apart(folder: Path) -> None:
     import foreign
 
     for function, text in (
-        (foreign.nothing, "nothing on a plain call (inputs [1, 2] in float64) returned None"),
+        (foreign.nothing, "nothing on a plain call (inputs [1, 2] in float64, n_steps 8) returned None"),
         (foreign.leaves, "called exit('good bye')"),
         (lambda x: x, "takes (x)"),
     ):

@@ -7,27 +7,19 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ig_props.attributors.protocol import Attributor, Call, CannotRun, Traits, drawn_dtypes
-from ig_props.claims.case import Case, Point, Situation
+from ig_props.attributors.protocol import Attributor, Call
+from ig_props.claims.case import Case, Point
 from ig_props.findings import Outcome, Verdict
 from ig_props.networks.network import (
-    Affine,
-    AvgPool2d,
-    Conv2d,
-    Flatten,
     Network,
     NetworkError,
-    Node,
-    Op,
-    Relu,
-    Shape,
 )  # fmt: skip
 from ig_props.networks.torch_ import TorchNetwork
 
@@ -312,82 +304,6 @@ def answered(check: Check) -> Check:
             return Outcome(Verdict.REFUTED, str(error))
 
     return guarded
-
-
-def plain_case(attributor: Attributor, kinks: bool = True) -> Case:
-    """The plainest case an attributor's traits allow, of an affine network when there are to be no kinks."""
-    traits = attributor.traits
-    n_steps, plain = traits.fitting(8), Situation(dtype=drawn_dtypes(traits)[0])
-    between = (Relu(),) if kinks else ()
-    if not traits.kind.needs_layer and "vectors" in traits.accepts:
-        first = Affine(((1.0, -1.0), (1.0, 2.0)), (0.0, 0.5))
-        network = _chain((2,), first, *between, Affine(((1.0, 1.0), (-2.0, 1.0)), (0.0, 0.5)))
-        return Case(network, ((1.0, 0.5),), ((0.0, 0.0),), (0,), n_steps, plain)
-    kernel = ((((1.0, 0.5), (-0.5, 1.0)),), (((0.5, 1.0), (1.0, -1.0)),))
-    head = (AvgPool2d((2, 2), (1, 1)), Flatten(), Affine(((1.0, 0.5, 2.0, -0.5), (0.5,) * 4), (0.0, 0.5)))
-    network = _chain((1, 4, 3), Conv2d(kernel, (0.25, 0.5)), *between, *head)
-    point = tuple(k / 4 for k in range(12))
-    layer = 1 + len(between) if traits.kind.needs_layer else None
-    return Case(network, (point,), ((0.0,) * 12,), (0,), n_steps, plain, layer=layer)
-
-
-def _chain(shape: Shape, *ops: Op) -> Network:
-    return Network(shape, tuple(Node(op, (k,)) for k, op in enumerate(ops)))
-
-
-TRIED_STEPS = (*range(1, 65), 100, 101, 128, 129, 250, 251, 256, 257, 512, 513, 1000, 1001, 1024, 1025)
-"""Numbers of steps that code which does not take the plainest one is asked for."""
-
-
-def preflight(attributor: Attributor) -> Traits:
-    """One plain call; the attributor's traits, without the numbers of steps that this shows not to be taken.
-
-    Code that refuses kinks is called on an affine network. Raises CannotRun in one sentence when it answers neither,
-    whatever the number of steps.
-    """
-    case, traits = plain_case(attributor), attributor.traits
-    try:
-        _answered(attributor, case)
-    except CannotRun:
-        if _answers(attributor, plain_case(attributor, kinks=False)):
-            return traits
-        found = [n for n in TRIED_STEPS if n in traits.steps and _answers(attributor, replace(case, n_steps=n))]
-        if not traits.has_steps or not found:
-            raise
-        return replace(traits, steps=found)
-    return traits
-
-
-def _answers(attributor: Attributor, case: Case) -> bool:
-    try:
-        _answered(attributor, case)
-    except CannotRun:
-        return False
-    return True
-
-
-def _answered(attributor: Attributor, case: Case) -> None:
-    """Raises CannotRun when the code under test does not answer a case, or in another form."""
-    prepared = prepare(case)
-    shape = ", ".join(map(str, (1, *case.network.input_shape)))
-    what = f"{attributor.name} on a plain call (inputs [{shape}] in {case.situation.dtype})"
-    try:
-        with sheltered():
-            seed_everything()
-            raw = invoke(attributor, prepared.call)
-        shapes = expected_shapes(prepared)
-        if attributor.traits.kind.is_map:
-            if not isinstance(raw, Tensor) or raw.shape[0] != 1 or raw.dim() not in (3, 4):
-                raise Malformed(f"returned {describe(raw)}; a map of shape [1, height, width] is needed")
-        elif attributor.traits.kind.needs_layer:
-            parts_of(raw, [(1, *case.network.shapes[case.layer or 0])], False)
-        else:
-            parts_of(raw, shapes, False)
-    except ForeignError as error:
-        verb = f"called exit({error.error.code!r})" if isinstance(error.error, SystemExit) else f"raised {error}"
-        raise CannotRun(f"{what} {verb}") from None
-    except Malformed as error:
-        raise CannotRun(f"{what} {error}") from None
 
 
 def finite(values: np.ndarray) -> bool:

@@ -224,7 +224,10 @@ def second_model(attributor: Attributor, case: Case) -> Outcome:
         seed_everything()
         first = invoke(attributor, call, case.situation.no_grad)
         kept = read(attributor, case, prepared, first)
-        for step, how in ((later, "other weights in the same model"), (moved, "other values in the same tensors")):
+        for step, how in (
+            (later, f"other weights in the same model, {SCALED}"),
+            (moved, "other values in the same tensors"),
+        ):
             _overwrite(prepared, prepare(step))
             seed_everything()
             again = read(attributor, step, prepared, invoke(attributor, call, case.situation.no_grad))
@@ -237,10 +240,13 @@ def second_model(attributor: Attributor, case: Case) -> Outcome:
     del prepared, call
     replacement = _in_the_same_place(attributor, case, later)
     wanted = _scaled_or_fresh(attributor, later, kept)
-    return alike(attributor, later, replacement, wanted, "the right answer for a new model where another one was")
+    return alike(
+        attributor, later, replacement, wanted, f"the right answer for a new model where another one was, {SCALED}"
+    )
 
 
 SECOND = -2.0
+SCALED = "whose scores are -2 times the first one's"
 """The second model's scores are this many times the first one's, and so are its attributions; maps are rectified."""
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ig_props.attributors.protocol import CannotRun
+from ig_props.commands.output import unwritable
 from ig_props.running.request import INTERRUPTED, UsageError
 
 FILES = ("json_file", "html_file")
@@ -22,10 +23,8 @@ def _writable(options: Mapping[str, Any]) -> None:
     """Said before the work, not after it."""
     for name in FILES:
         path = options[name]
-        if path and path != "-" and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
-            raise UsageError(
-                f"--{name.removesuffix('_file')} {path} cannot be written: there is no such folder, or it is one"
-            )
+        if path and path != "-" and (trouble := unwritable(Path(path))):
+            raise UsageError(f"--{name.removesuffix('_file')} {path} cannot be written: {trouble}")
     if options["html_file"]:
         from ig_props.reports import html
 

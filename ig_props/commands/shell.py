@@ -18,6 +18,7 @@ from typing import Any
 
 from ig_props.attributors.load import LIBRARIES, parse_args
 from ig_props.attributors.protocol import ACCEPTS, CannotRun, Kind
+from ig_props.commands.output import unwritable
 from ig_props.findings import Finding, Verdict
 from ig_props.reports.run import Run
 from ig_props.reproduction import expected as expectations
@@ -36,10 +37,8 @@ def _writable(options: Mapping[str, Any]) -> None:
     """Said before a campaign, not after it."""
     for name in ("json_file", "junit_file"):
         path = options.get(name)
-        if path and path != "-" and (Path(path).is_dir() or not Path(path).absolute().parent.is_dir()):
-            raise UsageError(
-                f"--{name.removesuffix('_file')} {path} cannot be written: there is no such folder, or it is one"
-            )
+        if path and path != "-" and (trouble := unwritable(Path(path))):
+            raise UsageError(f"--{name.removesuffix('_file')} {path} cannot be written: {trouble}")
 
 
 def request_of(options: Mapping[str, Any]) -> Request:

@@ -251,6 +251,8 @@ def ending(run: Run) -> str:
     failed = len(run.failures)
     if code == 1 and failed:
         text = f"{plural(failed, 'claimed property is', 'claimed properties are')} refuted"
+        if any(f.verdict is Verdict.CRASHED for f in run.failures):
+            text += " or crashed"
         if any(f.verdict is Verdict.IMPRECISE for f in run.failures):
             text += " or (--strict) imprecise"
     elif code == 1:

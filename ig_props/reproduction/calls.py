@@ -286,6 +286,20 @@ def _definition(path: Path | None, name: str) -> tuple[Signature | None, bool]:
     return None, False
 
 
+def _bound(
+    signature: Signature, spec: str, words: tuple[str, ...], args: Mapping[str, object], needs_layer: bool
+) -> Binding | None:
+    """The call that fits a signature: with a baseline, or without one as methods of the Grad-CAM family are called."""
+    usual = (words, Kind.LAYER_INTEGRAL if needs_layer else Kind.IG)
+    bare = (tuple(word for word in words if word != "baselines"), Kind.GRAD_CAM)
+    for leading, kind in (usual, bare) if needs_layer else (usual,):
+        try:
+            return bind(signature, spec, leading, args, kind)
+        except CannotRun:
+            continue
+    return None
+
+
 def _foreign(spec: str, args: Mapping[str, object], needs_layer: bool) -> Library:
     """The call of a function or class that somebody wrote, by import from where the SPEC says it is."""
     path, name = _file_of(spec)
@@ -300,15 +314,11 @@ def _foreign(spec: str, args: Mapping[str, object], needs_layer: bool) -> Librar
     signature, is_class = _definition(path, name)
     built = ["model", "layer"] if needs_layer else ["model"]
     leading = ("inputs", "baselines", "target")
-    kind = Kind.LAYER_INTEGRAL if needs_layer else Kind.IG
-    words = leading if is_class else (*built, *leading)
+    words: tuple[str, ...] = leading if is_class else (*built, *leading)
     binding: Binding | None = None
     if signature is not None:
         known = {k: v for k, v in args.items() if not is_class or k in signature.parameters}
-        try:
-            binding = bind(signature, spec, tuple(words), known, kind)
-        except CannotRun:
-            binding = None
+        binding = _bound(signature, spec, words, known, needs_layer)
 
     def call(w: Words) -> str:
         texts = {"model": "model", "layer": "layer", "inputs": "x", "baselines": w.baseline, "target": w.target,

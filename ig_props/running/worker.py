@@ -302,7 +302,8 @@ def _serve(pipe: _Pipe, board: Board) -> None:
         import torch
 
         torch.set_num_threads(1)
-        from ig_props.checking.calling import DEVICE, preflight
+        from ig_props.checking.calling import DEVICE
+        from ig_props.checking.preflight import preflight
         from ig_props.running.examine import examine
 
         _check_device(DEVICE)
