@@ -31,9 +31,9 @@ SECANT_ORDER = 1.5
 GAUSS_PER_PIECE = (1, 2, 4, 8, 16, 32)
 JUMPS = 1.5
 SIGNS = 6
-USUAL_SPLIT, SPLIT_ORDER = 0.2, 1.25
-"""What splitting all cells usually changes, in steps of the gradient from cell to cell: how many cells are tried hangs on it, and
-no estimate. With what power of their number the error of cells falls at least."""
+USUAL_SPLIT, USUAL_ORDER, MOST_PARTS = 0.2, 1.75, 8
+"""What splitting all cells usually changes, in steps of the gradient from cell to cell; the usual order of that; and in how many
+parts cells are split at most. How many cells are tried hangs on these, and no estimate."""
 DEVIATIONS = 12.0
 HIDDEN = 8.0
 FEW_PIECES = 1000
@@ -79,7 +79,7 @@ def secant(
     moved = largest(job.segments.differences) > 0
     before, old, kinks = job.secant(edges, torch.cat([signs, _steps(signs, edges)]))
     guess = DEVIATIONS * USUAL_SPLIT * _spread(job, old[SIGNS:])
-    growth = _growth(cells, most, 3, _lacking(job, guess, before, tolerance) ** (1 / SPLIT_ORDER))
+    growth = _growth(cells, most, 3, _lacking(job, guess, before, tolerance))
     while True:
         edges, owner = sums.refined(edges, kinks, growth * cells)
         inherited = signs.gather(1, owner.expand(len(signs), -1, -1))
@@ -88,7 +88,7 @@ def secant(
         pairs = zip(found[:SIGNS], old[:SIGNS], strict=True)
         split = _spread(job, [tuple(a - b for a, b in zip(fine, coarse, strict=True)) for fine, coarse in pairs])
         hidden = HIDDEN / (growth * cells) ** 0.5 * _spread(job, found[2 * SIGNS :])
-        spread = torch.maximum(DEVIATIONS / growth**SPLIT_ORDER * split, hidden)
+        spread = torch.maximum(DEVIATIONS / growth * split, hidden)
         change = torch.maximum(spread, job.change(means, before) / growth)
         cells *= growth
         if bool((kinks.sum(0) < least)[moved].any()):
@@ -96,7 +96,8 @@ def secant(
         error, enough = _settled(job, means, change, tolerance)
         if enough or 2 * cells > most:
             return job.finished(means, error, "secant", cells), enough
-        growth = _growth(cells, most, 2, _lacking(job, error, means, tolerance) ** (1 / SECANT_ORDER))
+        lacking = _lacking(job, error, means, tolerance) / growth ** (USUAL_ORDER - 1)
+        growth = _growth(cells, most, 2, lacking)
         before, old = means, found[SIGNS:]
 
 
@@ -105,9 +106,14 @@ def _lacking(job: Job, error: Tensor, means: Tensors, tolerance: Tolerance) -> f
     return float((error / tolerance(job.weighed(means)).clamp(min=1e-300)).nan_to_num(1.0).amax())
 
 
-def _growth(cells: int, most: int, least: int, wanted: float) -> int:
-    """In how many parts cells are split, at most 8, so that there are not too many."""
-    return max(2, min(most // cells, 8, max(least, math.ceil(min(wanted, 8.0)))))
+def _growth(cells: int, most: int, least: int, lacking: float) -> int:
+    """In how many parts cells are split whose errors are so many times too large for one part each.
+
+    Where one step does not do, the next one is to split the new cells in about three: that costs least in all.
+    """
+    wanted = lacking if lacking <= MOST_PARTS else (lacking / 3) ** (1 / USUAL_ORDER)
+    parts = math.ceil(min(wanted, float(MOST_PARTS)))
+    return max(2, min(most // cells, MOST_PARTS, max(least, parts)))
 
 
 def _signs(source: torch.Generator, edges: Tensor) -> Tensor:
