@@ -368,3 +368,16 @@ def test_an_exception_that_ends_processes_is_an_error_like_others(tmp_path: Path
 def test_profiles_are_ordered() -> None:
     quick, default, deep = (PROFILES[name] for name in ("quick", "default", "deep"))
     assert quick.examples < default.examples < deep.examples
+
+
+def test_claims_that_do_not_apply_are_not_counted_as_unfinished_after_crashes(tmp_path: Path) -> None:
+    file = tmp_path / "leaving.py"
+    file.write_text(
+        "import os\n"
+        "def attribute(model, inputs, baselines, target, n_steps=8):\n"
+        "    return inputs * 0 if n_steps == 8 else os._exit(3)\n"
+    )
+    claims = "QUAD.moments,QUAD.weights_sum_one,PATH.completeness.smooth,CODE.determinism,CODE.dtype,RSI.*,RS.by_parts"
+    found = {f.claim: f.verdict for f in check(f"{file}:attribute", claims=claims, profile="quick", jobs=1)}
+    assert found["RS.by_parts"] is found["RSI.completeness"] is Verdict.NOT_APPLICABLE
+    assert Verdict.CRASHED in found.values()

@@ -56,7 +56,8 @@ def point(values: Sequence[float]) -> str:
 def apart(received: float, exact: float) -> tuple[str, str]:
     """Two numbers with the fewest digits that show their difference to two places."""
     for digits in (6, 9, 12, 15):
-        a, b = f"{received:.{digits}g}", f"{exact:.{digits}g}"
+        # no sign for zeros
+        a, b = f"{received + 0.0:.{digits}g}", f"{exact + 0.0:.{digits}g}"
         true = received - exact
         if not math.isfinite(true) or abs(float(a) - float(b) - true) <= 0.01 * abs(true):
             return a, b

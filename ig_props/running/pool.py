@@ -27,11 +27,13 @@ STARTUP = 120.0
 
 @dataclass(eq=False)
 class _Task:
-    """One attributor of a campaign; `waiting` are the claims nobody attacks yet, None until a worker has named them."""
+    """One attributor of a campaign; `waiting` are the claims nobody attacks yet, None until a worker has named them, and
+    `idle` those that do not apply."""
 
     spec: str
     name: str
     waiting: deque[str] | None = None
+    idle: frozenset[str] = frozenset()
     begun: bool = False
     over: bool = False
     streak: int = 0
@@ -116,7 +118,7 @@ class Pool:
                 seat.task.waiting = deque(message["claims"])
         elif control == "ready":
             seat.ready = seat.task.begun = True
-            seat.task.name = message["name"]
+            seat.task.name, seat.task.idle = message["name"], frozenset(message["idle"])
             yield from self._assign(seat)
         else:
             yield from self._event(seat, event_from_json(message))
@@ -210,7 +212,9 @@ class Pool:
         if task.streak >= STREAK:
             note = f"not attacked: the last {STREAK} attacks ended the process"
             while task.waiting:
-                yield Found(Finding(task.name, task.waiting.popleft(), Verdict.INCONCLUSIVE, note))
+                claim = task.waiting.popleft()
+                verdict = Verdict.NOT_APPLICABLE if claim in task.idle else Verdict.INCONCLUSIVE
+                yield Found(Finding(task.name, claim, verdict, note))
 
 
 def _while(phase: Phase) -> str:

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from importlib import import_module, metadata
 from pathlib import Path
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ig_props.running.events import CannotRunEvent, Event, Found, to_line
 
 if TYPE_CHECKING:
-    from ig_props.attributors.protocol import Attributor, Call
+    from ig_props.attributors.protocol import Attributor, Call, Traits
     from ig_props.claims.claim import Claim
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -290,6 +290,16 @@ def _check_device(device: str) -> None:
         raise ValueError(f"--device {device} cannot be used here: {text}") from None
 
 
+def _idle(claims: Iterable[Claim], traits: Traits) -> list[str]:
+    """The claims that do not apply to what is computed."""
+    found = []
+    for claim in claims:
+        with contextlib.suppress(Exception):  # a mistake of ours, which is told when the claim is attacked
+            if claim.check is None or claim.cases is None or claim.cases(traits) is None:
+                found.append(claim.id)
+    return found
+
+
 def _serve(pipe: _Pipe, board: Board) -> None:
     """Load before anything slow is imported, since most of what cannot run is told then."""
     from ig_props.attributors.protocol import CannotRun
@@ -331,7 +341,7 @@ def _serve(pipe: _Pipe, board: Board) -> None:
     except CannotRun as error:
         pipe.emit(CannotRunEvent(request["spec"], str(error)))
         return
-    pipe.say(control="ready", name=attributor.name)
+    pipe.say(control="ready", name=attributor.name, idle=_idle(claims.values(), attributor.traits))
     board.enter(Phase.IDLE)
     numbers = {key: request[key] for key in ("examples", "seconds", "shrink_seconds", "seed")}
     for name in pipe.claims():
