@@ -294,6 +294,10 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: integrated_gradients(Log(), ONE),
         "the score is -inf at the baseline of sample 0",
     ),
+    "points of another dtype": (
+        lambda: integrated_gradients(LINEAR, ONE.double(), target=0),
+        "the points are torch.float64 and the model's parameters torch.float32",
+    ),
     "no layers": (
         lambda: ig_props.layer_integrals(LINEAR, [], ONE, target=0),
         "layers must be a sequence",

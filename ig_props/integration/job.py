@@ -85,7 +85,16 @@ def job_of(
     """A request with what the model is found to be, unless the method does not need it; a trace that answers otherwise
     than the model is not followed."""
     eps = precision(model, asked.ends[0])
-    gain, size, coarse = _gain(asked, internal_batch_size)
+    try:
+        gain, size, coarse = _gain(asked, internal_batch_size)
+    except RuntimeError as error:
+        points, own = ({v.dtype for v in vs if v.is_floating_point()} for vs in (asked.ends, model.parameters()))
+        if own and not own & points:
+            names = [", ".join(sorted(map(str, kinds))) for kinds in (points, own)]
+            raise TypeError(
+                f"the points are {names[0]} and the model's parameters {names[1]}; convert one of them"
+            ) from error
+        raise
     eps = max(eps, coarse)
     noise = OPERATIONS * eps * size
     if method in PLAIN:
