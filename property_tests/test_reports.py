@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from ig_props.findings import Comparison, Finding, Verdict, finding_from_json
+from ig_props.networks.network import Affine, Network, Node
 from ig_props.reports import describe, json_, junit, notebook, terminal
 from ig_props.reproduction.expected import Expected, ExpectedError, Judgement, entries, judge, read
 from ig_props.running.events import Attacking, Found, Progress, Shrinking, Started
@@ -51,6 +52,13 @@ def test_odd_situations_and_several_samples_are_shown() -> None:
     assert "dtype=float32, no_grad=True" in shown
     assert "x[1]" in shown
     assert "relu(x0 - x1) + x1" in shown
+
+
+def test_scores_of_other_classes_are_shown() -> None:
+    two = Network((1,), (Node(Affine(((2.0,), (-3.0,)), (0.0, 0.0)), (0,)),))
+    shown = text(refuted(case=replace(SMALL, network=two)))
+    assert "score 1   -3*x0" in shown
+    assert "score 0" not in shown
 
 
 def test_a_diagnosis_shared_by_findings_is_said_once() -> None:

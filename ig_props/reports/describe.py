@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Coordinates of a point that are printed before it is cut short."""
+CLASSES = 3
+"""Scores of other classes than those that are explained that are printed."""
 MODEL = ("model", "inputs", "baselines", "target", "layer")
 """Parameters of a check on a person's own model."""
 SITUATION = re.compile(r" \(with [^()]*\)$")
@@ -83,6 +85,9 @@ def example(finding: Finding) -> list[tuple[str, str]]:
             scores.append(text)
             lines.append(("F" + row, text))
         lines += [("x" + row, point(x)), ("baseline" + row, point(baseline))]
+    # shrinking leaves no class that does not matter
+    others = {k: formula(case.network, k) for k in range(case.network.classes) if k not in case.targets}
+    lines += [(f"score {k}", text) for k, text in list(others.items())[:CLASSES] if text not in scores]
     if case.other is not None:
         lines.append(("G", formula(case.other, case.targets[0])))
     lines += [(name, point(values)) for name, values in case.numbers.items()]
@@ -93,6 +98,10 @@ def example(finding: Finding) -> list[tuple[str, str]]:
     odd = case.situation.odd()
     if odd:
         lines.append(("situation", ", ".join(odd)))
+    if case.situation.inplace and case.layer is not None:
+        lines.append(
+            ("", "a rectifier in place behind the layer overwrites what a hook kept, unless it returns a copy")
+        )
     return lines
 
 
