@@ -58,7 +58,7 @@ def _settled(job: Job, means: Tensors, change: Tensor, tolerance: Tolerance) -> 
 
 
 class TooFewKinks(Exception):
-    """A sample's segment has so few kinks that sums over cells say little of their error."""
+    """A sample's segment has so few kinks that sums over cells say little of their error, and all pieces cost no more."""
 
 
 def secant(
@@ -70,8 +70,9 @@ def secant(
     of the sum of their squares is not. It is the mean square of sums in which the cells have random signs, a few of which
     are made along with the sum itself. A cell split in k parts is left with an error k times smaller, or less; DEVIATIONS of
     that are allowed for. Units that bend twice within a cell stay unseen until an edge falls between: HIDDEN times a cell's
-    width times the gradient's step to the next cell, in the root of the mean square, is allowed for that. Raises TooFewKinks
-    when fewer kinks than `least` are seen on a sample's segment.
+    width times the gradient's step to the next cell, in the root of the mean square, is allowed for that. Where cells hold
+    fewer than two kinks each, what is left of the error lies in a few of them, and chance rules: raises TooFewKinks there, and
+    when fewer kinks than `least` are seen on a sample's segment, if `least` is not 0.
     """
     source = torch.Generator().manual_seed(0)
     edges = sums.uniform(job.segments, start)
@@ -81,6 +82,8 @@ def secant(
     guess = DEVIATIONS * USUAL_SPLIT * _spread(job, old[SIGNS:])
     growth = _growth(cells, most, 3, _lacking(job, guess, before, tolerance))
     while True:
+        if least and bool((kinks.sum(0) < max(least, 2 * growth * cells))[moved].any()):
+            raise TooFewKinks
         edges, owner = sums.refined(edges, kinks, growth * cells)
         inherited = signs.gather(1, owner.expand(len(signs), -1, -1))
         signs = _signs(source, edges)
@@ -91,8 +94,6 @@ def secant(
         spread = torch.maximum(DEVIATIONS / growth * split, hidden)
         change = torch.maximum(spread, job.change(means, before) / growth)
         cells *= growth
-        if bool((kinks.sum(0) < least)[moved].any()):
-            raise TooFewKinks
         error, enough = _settled(job, means, change, tolerance)
         if enough or 2 * cells > most:
             return job.finished(means, error, "secant", cells), enough
