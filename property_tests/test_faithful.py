@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 import ig_props
 from ig_props import integrate, integrated_gradients, layer_integral, paths
+from ig_props.integration import search
+from ig_props.integration.arguments import segments
+from ig_props.integration.job import job_of
 
 
 class Gated(nn.Module):
@@ -366,3 +369,16 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
     found = integrated_gradients(LINEAR, ONE, np.float32(0.5), np.int64(1), n_steps=np.int64(20), method="midpoint")  # type: ignore[arg-type]
     torch.testing.assert_close(found.values, integrated_gradients(LINEAR, ONE, 0.5, 1).values)
+
+
+def test_sums_over_cells_give_way_to_all_pieces_where_cells_would_hold_few_kinks() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 600), nn.ReLU(), nn.Linear(600, 3)).double()
+    x, target = torch.randn(2, 4, dtype=torch.float64), torch.tensor([0, 1])
+    job = job_of(model, segments(model, x, None, target))
+    pieces = search.exact(job).n_steps
+    found, enough = search.secant(job, search.asked(0.5, None), least=1)
+    assert enough
+    assert 2 * found.n_steps <= pieces
+    with pytest.raises(search.TooFewKinks):
+        search.secant(job, search.asked(1e-9, None), least=1)
