@@ -194,9 +194,9 @@ our jobs that reaches it, and of captum with as many steps as it needs, by the l
 {_table(_goals(result))}
 
 Where a goal is missed: a sum over cells costs its own gradients and those of the coarser one that shows its error; 12 cells come
-first. The time of exact pieces of a CNN is that of torch's convolutions in float64. Smooth models take 17 or 33 gradients, but a
-small model's trace takes as long as the gradients, and the rule that shows an error to be small has twice the nodes of the one
-that has it. ResNet-18 was not run to 2e-3, and its reference is itself a sum of cells.
+first. Smooth models take 17 or 33 gradients, but a small model's trace takes as long as the gradients, and the rule that shows an
+error to be small has twice the nodes of the one that has it. ResNet-18 was not run to 2e-3, and its reference is itself a sum of
+cells.
 
 Times vary from run to run (least to most, below), so that figures near their goal may lie on either side of it.
 
