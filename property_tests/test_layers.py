@@ -141,6 +141,7 @@ def test_differentiation_is_exact_on_polynomials() -> None:
         (lambda m: nn.ReLU(), {}, "is not called by the model"),
         (lambda m: m[0], {"method": "simpson"}, "method must be one of trapezoid"),
         (lambda m: m[0], {"method": "spectral", "n_steps": 4}, "must be odd"),
+        (lambda m: m[0], {"method": "spectral", "n_steps": 1}, "at least 3"),
         (lambda m: m[0], {"method": "exact"}, "needs a piecewise-linear model"),
         (lambda m: m[0], {"rtol": 1e-3, "n_steps": 4}, "give one or the other"),
     ],

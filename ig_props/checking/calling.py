@@ -17,10 +17,7 @@ from torch import Tensor, nn
 from ig_props.attributors.protocol import Attributor, Call
 from ig_props.claims.case import Case, Point
 from ig_props.findings import Outcome, Verdict
-from ig_props.networks.network import (
-    Network,
-    NetworkError,
-)  # fmt: skip
+from ig_props.networks.network import Network, NetworkError
 from ig_props.networks.torch_ import TorchNetwork
 
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7, "int64": 2.0**-23}

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from ig_props.integration import sums
 from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.attribution import Attribution
-from ig_props.integration.traced.prefix import Pulled, pulled
+from ig_props.integration.traced.prefix import CLOSE, Pulled, pulled
 from ig_props.integration.traced.secant import SecantModel
 from ig_props.integration.traced.structure import Family, Structure, rectifier, structure_of
 from ig_props.methods.scores import Score, chosen, every_log_odds, log_odds, log_probability, probability
@@ -27,10 +27,6 @@ ELEMENTS, ROWS = 2**21, 2048
 
 OPERATIONS = 64.0
 """Roundings that one gradient is taken to suffer, one after the other."""
-
-
-CLOSE = 1024.0
-"""Roundings of the largest value by which two ways to compute the same may differ."""
 
 
 COARSE = 2.0**-12
@@ -127,10 +123,9 @@ def _gain(asked: Segments, internal_batch_size: int | None) -> tuple[Tensor, Ten
         with torch.enable_grad():
             rows = tuple(p[start:stop].detach().requires_grad_(True) for p in points)
             found = asked.scores(rows, torch.arange(start, stop, device=gain.device)).detach()
-        for sample in (~torch.isfinite(found)).nonzero().flatten().tolist():
-            raise ValueError(
-                f"the score is {float(found[sample])} at {where} of sample {start + sample}; no integral exists"
-            )
+        if not bool(torch.isfinite(found).all()):
+            k = int((~torch.isfinite(found)).nonzero()[0])
+            raise ValueError(f"the score is {float(found[k])} at {where} of sample {start + k}; no integral exists")
         kinds.add(found.dtype)
         return found.double()
 

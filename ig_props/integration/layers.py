@@ -49,7 +49,7 @@ def layer_integrals(
         raise ValueError(f"method must be one of {', '.join(METHODS)}, given {method!r}")
     if rtol and (n_steps or method):
         raise ValueError("rtol asks for an error, n_steps and method for a rule; give one or the other")
-    if method == "spectral" and (n_steps or 17) % 2 == 0:
+    if method == "spectral" and n_steps is not None and (n_steps < 3 or n_steps % 2 == 0):
         raise ValueError(f"n_steps must be odd and at least 3 for spectral, given {n_steps}")
     if isinstance(layers, nn.Module) or not layers:
         given = type(layers).__name__ if isinstance(layers, nn.Module) else "none"

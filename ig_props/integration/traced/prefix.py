@@ -16,7 +16,7 @@ from ig_props.integration.arguments import Segments, Tensors
 from ig_props.integration.traced.structure import Family, Structure
 
 CLOSE = 1024.0
-"""Roundings of the largest value that an affine map may make in an entry: a mean of terms that cancel makes many."""
+"""Roundings of the largest value by which two ways to compute the same may differ in an entry: terms that cancel make many."""
 
 
 @dataclass(frozen=True, eq=False)
